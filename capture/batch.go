@@ -1,0 +1,36 @@
+package capture
+
+import "net/netip"
+
+// BatchSize is how many segments a batch holds at most.
+const BatchSize = 1024
+
+// Batch carries segments from a Source to its reader. It is valid until it is
+// handed to Next again; Next keeps its memory.
+type Batch struct {
+	// Segments are in the order of their frames. Frames without TCP leave
+	// gaps in the frame numbers and no segment.
+	Segments []Segment
+	// Quotes holds the ICMP errors of this batch, found through the Len of
+	// the Segments marked Quoted.
+	Quotes []Quote
+	// Now is the time of the last frame read, with or without TCP, so that
+	// timers run on while no TCP passes. Zero when no frame was read.
+	Now int64
+}
+
+// Quote is an ICMP or ICMPv6 error that carries the start of a TCP segment.
+type Quote struct {
+	From netip.Addr // who sent the error
+	Type uint8      // ICMP type; see V6
+	Code uint8
+	V6   bool
+	MTU  uint32 // next-hop MTU, where the error has one, else 0
+}
+
+// Reset empties the batch and keeps its memory.
+func (b *Batch) Reset() {
+	b.Segments = b.Segments[:0]
+	b.Quotes = b.Quotes[:0]
+	b.Now = 0
+}

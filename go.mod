@@ -1,0 +1,3 @@
+module tcpstate
+
+go 1.24

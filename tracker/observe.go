@@ -1,0 +1,199 @@
+package tracker
+
+import (
+	"net/netip"
+	"time"
+
+	"tcpstate/capture"
+	"tcpstate/reassembly"
+)
+
+// Config says how long timers last and what is to be watched. The zero value
+// is not useful; take DefaultConfig.
+type Config struct {
+	TimeWait   time.Duration // 2MSL, counted from the last acceptable FIN
+	FinTimeout time.Duration // how long an orphan stays in FIN-WAIT-2
+	// Transitions asks for Observer.Transition.
+	Transitions bool
+	// Steps asks for Observer.Step: one call per segment, for ladders.
+	Steps bool
+}
+
+// DefaultConfig is Linux: TIME-WAIT 60 s (TCP_TIMEWAIT_LEN), FIN-WAIT-2 60 s
+// (net.ipv4.tcp_fin_timeout).
+func DefaultConfig() Config {
+	return Config{TimeWait: 60 * time.Second, FinTimeout: 60 * time.Second}
+}
+
+// Observer is told what the tracker finds, in the order of (time, frame, id).
+// A nil method is skipped.
+type Observer struct {
+	// Transition: an endpoint's best estimate changed, or a presumed state was confirmed.
+	Transition func(*Transition)
+	// Life: one life of a 4-tuple is over, or the capture is.
+	Life func(*Life)
+	// Step: what one segment did.
+	Step func(*Step)
+}
+
+// Transition is one change of an endpoint's best estimate.
+//
+// A Revoked one takes presumptions back: To is the last state that still
+// stands. What the segment proves besides is a second transition at the same
+// time and frame.
+type Transition struct {
+	Time      int64  // ns; of the packet, or when the timer ran out
+	Frame     uint64 // 0 when a timer did it
+	ID        uint64 // Life.ID
+	Key       capture.Key
+	Side      uint8 // of Key: whose state
+	Client    bool  // whether that side is the client
+	From, To  State
+	Certainty Certainty
+	Rule      Rule
+}
+
+// EndState is what is known of one endpoint at one moment.
+type EndState struct {
+	State     State
+	Certainty Certainty
+}
+
+// Step is what one segment did, for those who draw or test it.
+type Step struct {
+	Segment   capture.Segment
+	ID        uint64
+	Continues bool // the first segment of a life that goes on from another number
+	Class     reassembly.Class
+	RelSeq    uint32      // Seq relative to the sender's ISS (or its first segment)
+	RelAck    uint32      // Ack relative to the receiver's ISS
+	Before    [2]EndState // by side of Key
+	After     [2]EndState
+	Client    uint8        // side of the client, as known so far
+	Rules     []Rule       // in the order they applied; valid during the call
+	Timers    []Transition // what elapsed on this connection since its last step; valid during the call
+	Changes   []Transition // what this segment did; valid during the call
+}
+
+// RoleReason says why one end is taken for the client.
+type RoleReason uint8
+
+const (
+	RoleGuess  RoleReason = iota // the higher port
+	RolePort                     // a well-known or already answering port is the server's
+	RoleSynAck                   // the SYN,ACK's receiver
+	RoleSyn                      // the SYN's sender
+)
+
+var roleNames = [...]string{"guess", "port", "syn-ack", "syn"}
+
+func (r RoleReason) String() string { return roleNames[r] }
+
+// Who names one end by role, both, or nobody.
+type Who uint8
+
+const (
+	Nobody Who = iota
+	ByClient
+	ByServer
+	ByBoth
+)
+
+var whoNames = [...]string{"none", "client", "server", "both"}
+
+func (w Who) String() string { return whoNames[w] }
+
+// CloseKind is how a life ended (interface.md gives the definitions).
+type CloseKind uint8
+
+const (
+	Open CloseKind = iota
+	Graceful
+	Reset
+	HalfClosed
+	Refused
+	Unanswered
+	AbortedHandshake
+	TimedOut
+	NumCloseKinds
+)
+
+var closeNames = [NumCloseKinds]string{"open", "graceful", "reset", "half-closed", "refused", "unanswered", "aborted-handshake", "timed-out"}
+
+func (k CloseKind) String() string { return closeNames[k] }
+
+// ResetClass says what a RST was. NoReset where none was sent.
+type ResetClass uint8
+
+const (
+	NoReset ResetClass = iota
+	ResetRefused
+	ResetAbandoned
+	ResetStaleSyn
+	ResetAfterAccept
+	ResetUnreadData
+	ResetAbort
+	ResetIdleTimeout
+	ResetNoConnection
+	ResetLateData
+	ResetAfterClose
+	ResetInexact
+	ResetOutOfWindow
+	ResetStray
+	NumResetClasses
+)
+
+var resetNames = [NumResetClasses]string{"", "refused", "abandoned", "stale-syn", "after-accept", "unread-data", "abort",
+	"idle-timeout", "no-connection", "late-data", "after-close", "inexact", "out-of-window", "stray"}
+
+func (r ResetClass) String() string { return resetNames[r] }
+
+// Life is everything that is said of one life of a 4-tuple. It is a value:
+// the observer may keep it.
+type Life struct {
+	ID          uint64 // Wireshark's tcp.stream
+	Incarnation uint32 // 0, or how often this stream lived again with the same ISN
+	Continues   int64  // the stream whose states and spaces this one carries on, or -1
+	Key         capture.Key
+	Client      uint8 // side of Key
+	Roles       RoleReason
+	Start, End  int64 // ns, of the first and last segment
+	FirstFrame  uint64
+	LastFrame   uint64
+	VLAN        uint16 // of the first segment; capture.NoVLAN if untagged
+	Ends        [2]End // client, server
+
+	Close     CloseKind
+	ClosedBy  Who
+	CloseAt   uint64 // frame of the first FIN or of the RST that closed it; 0 if none
+	ResetAs   ResetClass
+	Midstream bool
+	Ended     bool // both ends are CLOSED, or TIME-WAIT and CLOSED with time up; else still open when the capture ended
+
+	HandshakeRTT      int64 // ns from the SYN's last copy to the ACK that completed; -1 unknown
+	SynRetransmits    uint32
+	SynAckRetransmits uint32
+	TimeWaitBy        Who // who holds (or held) TIME-WAIT; ByBoth after a simultaneous close
+	TimeWaitSince     int64
+	TimeWaitUntil     int64 // when it elapses, or ended; may lie after the capture
+	HalfClosedFor     int64 // ns between the first FIN and the second FIN, RST or last segment; 0 if no FIN
+	ZeekState         string
+	ZeekHistory       string
+	Completeness      uint8 // Wireshark's tcp.completeness
+}
+
+// End is one endpoint of a Life.
+type End struct {
+	Addr            netip.AddrPort
+	State           State
+	Certainty       Certainty
+	Packets         uint64
+	Bytes           uint64 // payload octets sent, retransmissions counted again
+	Retransmissions uint32
+	OutOfOrder      uint32
+	Keepalives      uint32
+	ZeroWindows     uint32
+	MSS             uint16 // 0 if not offered
+	WScale          int8   // -1 if not offered
+	TTL             uint8  // of its first segment
+}
