@@ -1,37 +1,314 @@
 package tracker
 
-import "tcpstate/capture"
+import (
+	"slices"
+
+	"tcpstate/capture"
+	"tcpstate/reassembly"
+)
 
 // Tracker follows all connections of one capture.
-type Tracker struct{}
-
-// New makes a tracker that reports to obs.
-func New(cfg Config, obs Observer) *Tracker { return &Tracker{} }
-
-// Process applies the segments of b in order.
-func (t *Tracker) Process(b *capture.Batch) {}
-
-// Finish ends the capture at its last packet's time: open lives are reported
-// by id. The tracker is then spent.
-func (t *Tracker) Finish() {}
-
-// StateCount is one line of the census.
-type StateCount struct {
-	Confirmed, Presumed, Elapsed uint64 // endpoints now in the state
-	Peak                         uint64 // the most at one time
-	PeakTime                     int64  // when first reached, ns
+type Tracker struct {
+	cfg    Config
+	obs    Observer
+	table  table
+	alarms alarms
+	census census
+	totals Totals
+	k      sink
+	next   uint64 // the next stream number
+	now    int64  // the latest time seen
+	plain  uint64 // segments free of SYN, FIN and RST
+	ports  answering
+	timers []Transition // for Step
 }
-
-// Census counts endpoints by state, with exact peaks.
-func (t *Tracker) Census() [NumStates]StateCount { return [NumStates]StateCount{} }
 
 // Totals counts over all lives.
 type Totals struct {
-	Streams uint64 // numbers given out, quotes in ICMP errors included
-	Lives   uint64
-	Resets  [NumResetClasses]uint64 // every RST seen by class
+	Streams uint64                  // numbers given out, quotes in ICMP errors included
+	Lives   uint64                  // lives with at least one selected segment
+	Resets  [NumResetClasses]uint64 // every RST seen, by class
 	Copies  uint64                  // segments recognised as copies of one already seen
+	Odd     uint64                  // segments with flags that no TCP sends
 }
 
+// New makes a tracker that reports to obs.
+func New(cfg Config, obs Observer) *Tracker {
+	t := &Tracker{cfg: cfg, obs: obs, ports: answering{}}
+	t.k.census = &t.census
+	t.k.cfg = &t.cfg
+	t.k.keep = obs.Transition != nil || obs.Step != nil
+	return t
+}
+
+// sparseFrom is how many connections without one plain segment show that a
+// filter kept nothing but SYN, FIN and RST (states.md, per direction).
+const sparseFrom = 20
+
+// Process applies the segments of b in order.
+func (t *Tracker) Process(b *capture.Batch) {
+	for i := range b.Segments {
+		s := &b.Segments[i]
+		if s.Time > t.now {
+			t.now = s.Time
+			t.advance(s.Time)
+		}
+		t.segment(s)
+	}
+	if b.Now > t.now {
+		t.now = b.Now
+		t.advance(b.Now)
+	}
+}
+
+// advance fires the timers that are due at or before now.
+func (t *Tracker) advance(now int64) {
+	for len(t.alarms) > 0 && t.alarms[0].due <= now {
+		a := t.alarms.pop()
+		e := t.table.at(a.slot)
+		if e.queued != a.due {
+			continue // a later alarm took its place
+		}
+		e.queued = 0
+		t.begin(0)
+		e.conn.expire(&t.k, a.due)
+		t.after(e, a.slot)
+	}
+}
+
+// begin empties the sink.
+func (t *Tracker) begin(frame uint64) {
+	t.k.changes, t.k.frame = t.k.changes[:0], frame
+	t.k.sparse = t.plain == 0 && t.totals.Lives >= sparseFrom
+}
+
+// after reports what happened and keeps alarms and ends in step.
+func (t *Tracker) after(e *entry, slot uint32) {
+	c := &e.conn
+	if t.obs.Transition != nil {
+		for i := range t.k.changes {
+			t.obs.Transition(&t.k.changes[i])
+		}
+	}
+	if c.over() {
+		if c.mode&ended == 0 {
+			c.mode |= ended
+			e.endAt, e.endFr = t.k.now, t.k.frame
+		}
+	} else {
+		c.mode &^= ended
+	}
+	if d := c.due(); d != 0 && (e.queued == 0 || d < e.queued) {
+		e.queued = d
+		t.alarms.push(alarm{due: d, id: c.id, slot: slot})
+	}
+}
+
+// over reports that both ends are CLOSED, having been something else or never.
+func (c *Conn) over() bool {
+	return c.mode&begun != 0 && c.ends[0].state() == Closed && c.ends[1].state() == Closed
+}
+
+// segment numbers one segment and applies it.
+func (t *Tracker) segment(s *capture.Segment) {
+	if Streamless(s) {
+		return
+	}
+	slot, found := t.table.find(&s.Key, s.Hash)
+	if !found {
+		slot = t.table.add(&s.Key, s.Hash)
+	}
+	e := t.table.at(slot)
+	c := &e.conn
+	quoted := s.Mark&capture.Quoted != 0
+	switch {
+	case !found:
+		e.stream, e.whole = OpenStream(s), OpenCompleteness(s)
+		c.id, c.continues = t.number(), -1
+	case e.stream.Starts(s):
+		t.renumber(e, s)
+		e.whole = ReopenCompleteness(s)
+	default:
+		e.whole.Apply(s)
+		if c.livesAgain(s) {
+			t.again(e)
+		}
+	}
+	if quoted || s.Mark&capture.Unselected != 0 || s.Mark&capture.BadChecksum != 0 {
+		return
+	}
+	if c.mode&begun == 0 {
+		t.totals.Lives++
+		t.enlist(c, s)
+	}
+	if s.Flags&(capture.SYN|capture.FIN|capture.RST) == 0 {
+		t.plain++
+	}
+	if s.Has(capture.SYN | capture.ACK) {
+		t.ports.add(s)
+	}
+	t.begin(s.Frame)
+	var step Step
+	if t.obs.Step != nil {
+		step = c.before(s)
+	}
+	class := c.apply(&t.k, s)
+	switch class {
+	case reassembly.Duplicate:
+		t.totals.Copies++
+	case reassembly.ClassNone:
+		if s.Flags&capture.RST != 0 {
+			t.totals.Resets[c.notes.lastClass]++
+		} else {
+			t.totals.Odd++
+		}
+	}
+	if t.obs.Step != nil {
+		c.done(&step, class, t.k.changes)
+		t.obs.Step(&step)
+	}
+	t.after(e, slot)
+}
+
+func (t *Tracker) number() uint64 {
+	n := t.next
+	t.next++
+	t.totals.Streams++
+	return n
+}
+
+// enlist counts the endpoints of a life that begins.
+func (t *Tracker) enlist(c *Conn, s *capture.Segment) {
+	if c.mode&carried == 0 {
+		n := 2
+		if c.Key.Self() {
+			n = 1
+		}
+		for i := 0; i < n; i++ {
+			t.census.add(Closed, Presumed, s.Time)
+		}
+	}
+	if s.Flags&capture.SYN == 0 && c.mode&rolesFixed == 0 && c.roles == RoleGuess {
+		c.guessRoles(s, t.ports.has(&s.Key, 0), t.ports.has(&s.Key, 1))
+	}
+}
+
+// renumber begins another stream number on the same 4-tuple. States belong to
+// the 4-tuple: they carry over, and the segment that began the number says
+// what becomes of them.
+func (t *Tracker) renumber(e *entry, s *capture.Segment) {
+	old := e.conn
+	t.report(e)
+	n := Conn{Key: old.Key, continues: -1, id: t.number(), ends: old.ends}
+	for i := range n.ends {
+		n.ends[i].count = counters{}
+		n.ends[i].ttl = 0
+	}
+	if old.mode&begun != 0 {
+		n.mode |= carried
+		if !old.settled() {
+			n.continues = int64(old.id)
+			n.client, n.roles = old.client, old.roles
+			n.mode |= old.mode & (midstream | rolesFixed | loneAck)
+		}
+	} else if old.mode&carried != 0 {
+		n.mode |= carried
+		n.continues = old.continues
+	}
+	e.conn = n
+	e.queued = 0
+}
+
+// settled reports that nothing of the life goes on: each end is CLOSED or in
+// TIME-WAIT.
+func (c *Conn) settled() bool {
+	for i := range c.ends {
+		if s := c.ends[i].state(); s != Closed && s != TimeWait {
+			return false
+		}
+	}
+	return true
+}
+
+// livesAgain reports a SYN with the ISN of a life that is over: Wireshark
+// keeps its number.
+func (c *Conn) livesAgain(s *capture.Segment) bool {
+	if s.Flags&(capture.SYN|capture.ACK|capture.RST|capture.FIN) != capture.SYN || s.Mark&(capture.Quoted|capture.Unselected) != 0 {
+		return false
+	}
+	x := c.at(s.Side)
+	if !x.sp.HasISS || uint32(x.sp.ISS) != s.Seq || !c.settled() || s.Time-c.last <= copyWithin {
+		return false
+	}
+	return x.is(sentRst) && x.certainty() == Confirmed || x.passed(LastAck) || x.passed(TimeWait)
+}
+
+// again begins another incarnation under the same number.
+func (t *Tracker) again(e *entry) {
+	old := e.conn
+	t.report(e)
+	n := Conn{Key: old.Key, continues: -1, id: old.id, incarnation: old.incarnation + 1, ends: old.ends, mode: carried}
+	for i := range n.ends {
+		n.ends[i].count = counters{}
+		n.ends[i].sp.HasISS = false
+	}
+	e.conn = n
+	e.queued = 0
+}
+
+// report tells of a life that is over.
+func (t *Tracker) report(e *entry) {
+	if e.conn.mode&begun == 0 || t.obs.Life == nil {
+		return
+	}
+	l := e.conn.life(&t.cfg)
+	l.Completeness = e.whole.Value()
+	t.obs.Life(&l)
+}
+
+// Finish ends the capture at its last packet's time: lives that are over are
+// reported by when they ended, then those still open by id. The tracker is
+// then spent.
+func (t *Tracker) Finish() {
+	var order []uint32
+	for slot := uint32(0); slot < t.table.n; slot++ {
+		if t.table.at(slot).conn.mode&begun != 0 {
+			order = append(order, slot)
+		}
+	}
+	slices.SortFunc(order, func(a, b uint32) int {
+		x, y := t.table.at(a), t.table.at(b)
+		xo, yo := x.conn.mode&ended == 0, y.conn.mode&ended == 0
+		switch {
+		case xo != yo:
+			if yo {
+				return -1
+			}
+			return 1
+		case !xo && x.endAt != y.endAt:
+			return cmp64(x.endAt, y.endAt)
+		case !xo && x.endFr != y.endFr:
+			return cmp64(int64(x.endFr), int64(y.endFr))
+		}
+		return cmp64(int64(x.conn.id), int64(y.conn.id))
+	})
+	for _, slot := range order {
+		t.report(t.table.at(slot))
+	}
+}
+
+func cmp64(a, b int64) int {
+	switch {
+	case a < b:
+		return -1
+	case a > b:
+		return 1
+	}
+	return 0
+}
+
+// Census counts endpoints by state, with exact peaks.
+func (t *Tracker) Census() [NumStates]StateCount { return t.census.counts() }
+
 // Totals may be called at any time between batches.
-func (t *Tracker) Totals() Totals { return Totals{} }
+func (t *Tracker) Totals() Totals { return t.totals }

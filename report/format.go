@@ -1,0 +1,82 @@
+package report
+
+import (
+	"bufio"
+	"io"
+
+	"tcpstate/tracker"
+)
+
+// Format is one kind of output. A new one is a file with a value of this type
+// and a line in Formats.
+type Format struct {
+	Name  string
+	Doc   string // half a line for the usage text
+	Parts Parts  // shown unless --show says otherwise
+	Can   Parts  // what it can show at all
+	// OnePart: it shows exactly one of them.
+	OnePart bool
+	// Ordered: it has an order of its own, which --sort cannot change.
+	Ordered bool
+	// Whole: its rows are not this program's connections, so that --where
+	// and --stream cannot choose among them.
+	Whole bool
+	New   func(*Env) Formatter
+}
+
+// Formats lists all outputs, the default first.
+var Formats = []*Format{jsonFormat, ndjsonFormat}
+
+// FindFormat returns the format of that name, or nil.
+func FindFormat(name string) *Format {
+	for _, f := range Formats {
+		if f.Name == name {
+			return f
+		}
+	}
+	return nil
+}
+
+// Env is what a Formatter works with.
+type Env struct {
+	W     *bufio.Writer
+	Parts Parts
+	Style
+}
+
+// Style is how people want to see it.
+type Style struct {
+	Limit int      // rows in tables
+	Sort  *SortKey // nil for each output's own order
+	Clock Clock
+	Color bool
+}
+
+// Formatter writes one report. Its methods are called in this order: Begin
+// once; Transition and Connection as they come, in the order of (time, frame,
+// id), each only if Parts has it (PartTop counts as connections); End once.
+// What they are handed is valid during the call only, except for what hangs
+// on Final. Write errors stick to the bufio.Writer and are seen there.
+type Formatter interface {
+	Begin(*Capture)
+	Transition(*tracker.Transition)
+	Connection(*Record)
+	End(*Final)
+}
+
+// Final is what is known at the end.
+type Final struct {
+	Capture  *Capture
+	Summary  *Summary
+	Services []*Service
+}
+
+// Output is a Format with a place to write to.
+type Output struct {
+	Format *Format
+	Parts  Parts
+	W      io.Writer
+}
+
+// outputBuffer holds this many octets before they are written on.
+const outputBuffer = 1 << 16

@@ -1,0 +1,73 @@
+package report
+
+import "tcpstate/tracker"
+
+// hold keeps transitions back until it is known whether --where keeps their
+// connection, and lets them through in their order.
+//
+// It holds all that came since the oldest connection that is still undecided:
+// at worst every transition of the capture, about 100 octets each. It is used
+// with --where only.
+type hold struct {
+	out     func(*heldItem)
+	items   []heldItem       // from the oldest undecided on
+	base    int              // number of items let go so far
+	pending map[uint64][]int // by connection: absolute numbers of its items
+}
+
+// heldItem is a transition, or a record that was kept.
+type heldItem struct {
+	t    tracker.Transition
+	rec  *Record
+	fate fate
+}
+
+type fate uint8
+
+const (
+	undecided fate = iota
+	kept
+	dropped
+)
+
+func newHold(out func(*heldItem)) *hold { return &hold{out: out, pending: map[uint64][]int{}} }
+
+func (h *hold) transition(t *tracker.Transition) {
+	h.pending[t.ID] = append(h.pending[t.ID], h.base+len(h.items))
+	h.items = append(h.items, heldItem{t: *t})
+}
+
+// life decides over the transitions of one connection; rec is its record if
+// it is kept, else nil.
+func (h *hold) life(id uint64, rec *Record) {
+	f := dropped
+	if rec != nil {
+		f = kept
+		h.items = append(h.items, heldItem{rec: rec, fate: kept})
+	}
+	for _, i := range h.pending[id] {
+		h.items[i-h.base].fate = f
+	}
+	delete(h.pending, id)
+	h.release(false)
+}
+
+// release lets go what is decided, up to the first that is not; at the end,
+// all of it.
+func (h *hold) release(end bool) {
+	n := 0
+	for ; n < len(h.items); n++ {
+		it := &h.items[n]
+		if it.fate == undecided && !end {
+			break
+		}
+		if it.fate == kept {
+			h.out(it)
+		}
+	}
+	h.base += n
+	h.items = h.items[n:]
+	if len(h.items) == 0 {
+		h.items = nil // let the memory go
+	}
+}

@@ -1,0 +1,90 @@
+package report
+
+import (
+	"slices"
+
+	"tcpstate/tracker"
+)
+
+var jsonFormat = &Format{
+	Name:  "json",
+	Doc:   "one JSON object",
+	Parts: PartSummary | PartFindings | PartConnections | PartServices,
+	Can:   PartSummary | PartFindings | PartConnections | PartTransitions | PartServices,
+	New:   func(e *Env) Formatter { return &jsonDoc{Env: e} },
+}
+
+// jsonDoc writes one object with the keys schema, capture, connections,
+// transitions, findings, services and summary, those that are shown. The
+// connections go out as they come; transitions wait in memory as text, since
+// their key comes later, and so do connections if they are to be sorted.
+type jsonDoc struct {
+	*Env
+	buf         []byte
+	connections int
+	transitions []byte
+	sorted      []*Record
+}
+
+func (o *jsonDoc) Begin(c *Capture) {
+	o.W.WriteString(`{"schema":"` + Schema + `","capture":`)
+	o.W.Write(marshal(c))
+	if o.Parts.Has(PartConnections) {
+		o.W.WriteString(`,"connections":[`)
+	}
+}
+
+func (o *jsonDoc) Transition(t *tracker.Transition) {
+	if o.transitions != nil {
+		o.transitions = append(o.transitions, ',')
+	}
+	o.transitions = AppendTransition(append(o.transitions, '\n'), t)
+}
+
+func (o *jsonDoc) Connection(r *Record) {
+	if o.Sort != nil {
+		c := *r
+		o.sorted = append(o.sorted, &c)
+		return
+	}
+	o.write(r)
+}
+
+func (o *jsonDoc) write(r *Record) {
+	o.buf = o.buf[:0]
+	if o.connections > 0 {
+		o.buf = append(o.buf, ',')
+	}
+	o.connections++
+	o.buf = r.AppendJSON(append(o.buf, '\n'))
+	o.W.Write(o.buf)
+}
+
+func (o *jsonDoc) End(f *Final) {
+	if o.Parts.Has(PartConnections) {
+		if o.Sort != nil {
+			slices.SortFunc(o.sorted, o.Sort.by())
+		}
+		for _, r := range o.sorted {
+			o.write(r)
+		}
+		o.W.WriteByte(']')
+	}
+	if o.Parts.Has(PartTransitions) {
+		o.W.WriteString(`,"transitions":[`)
+		o.W.Write(o.transitions)
+		o.W.WriteByte(']')
+	}
+	if o.Parts.Has(PartFindings) {
+		o.W.WriteString(`,"findings":[]`)
+	}
+	if o.Parts.Has(PartServices) {
+		o.W.WriteString(`,"services":`)
+		o.W.Write(marshal(f.Services))
+	}
+	if o.Parts.Has(PartSummary) {
+		o.W.WriteString(`,"summary":`)
+		o.W.Write(marshal(f.Summary))
+	}
+	o.W.WriteString("}\n")
+}

@@ -1,0 +1,48 @@
+package report
+
+import "tcpstate/tracker"
+
+var ndjsonFormat = &Format{
+	Name:    "ndjson",
+	Doc:     "one JSON object per line, written as connections end",
+	Parts:   PartSummary | PartFindings | PartConnections | PartServices,
+	Can:     PartSummary | PartFindings | PartConnections | PartTransitions | PartServices,
+	Ordered: true,
+	New:     func(e *Env) Formatter { return &ndjson{Env: e} },
+}
+
+// ndjson writes one object per line: the capture, always; transitions and
+// connections in the order of (time, frame, id); the summary last. The
+// services are an array inside the summary line.
+type ndjson struct {
+	*Env
+	buf []byte
+}
+
+func (o *ndjson) line(b []byte) {
+	o.buf = append(b, '\n')
+	o.W.Write(o.buf) // errors stick to W
+}
+
+func (o *ndjson) Begin(c *Capture) { o.line(c.AppendJSON(o.buf[:0])) }
+
+func (o *ndjson) Transition(t *tracker.Transition) { o.line(AppendTransition(o.buf[:0], t)) }
+
+func (o *ndjson) Connection(r *Record) { o.line(r.AppendJSON(o.buf[:0])) }
+
+func (o *ndjson) End(f *Final) {
+	var b []byte
+	switch {
+	case o.Parts.Has(PartSummary):
+		b = f.Summary.AppendJSON(o.buf[:0])
+	case o.Parts.Has(PartServices):
+		b = appendTyped(o.buf[:0], "summary", struct{}{})
+	default:
+		return
+	}
+	if o.Parts.Has(PartServices) {
+		b = append(b[:len(b)-1], `,"services":`...)
+		b = append(append(b, marshal(f.Services)...), '}')
+	}
+	o.line(b)
+}

@@ -1,0 +1,82 @@
+package report
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/expr-lang/expr"
+	"github.com/expr-lang/expr/file"
+	"github.com/expr-lang/expr/vm"
+)
+
+// Where is an expression over the fields of a Record, such as
+//
+//	client.state == "CLOSE-WAIT" && server.port == 443 && duration > 60
+//
+// The names are those of the JSON record. A number that is not known is NaN:
+// every comparison with it is false, except !=. A word that is not known is "".
+type Where struct {
+	prog *vm.Program
+	vm   vm.VM
+	src  string
+}
+
+// whereEnv is a Record without its methods, which would be callable.
+type whereEnv Record
+
+// ExprError is an expression that does not compile. Its text points at the
+// place with a caret on a line of its own.
+type ExprError struct {
+	Expr         string
+	Reason       string
+	Line, Column int // from 1; 0 if the place is not known
+}
+
+func (e *ExprError) Error() string {
+	if e.Line == 0 {
+		return e.Reason
+	}
+	line := strings.Split(e.Expr, "\n")[e.Line-1]
+	line = Printable(strings.ReplaceAll(line, "\t", " "))
+	return fmt.Sprintf("%s\n  %s\n  %s^", e.Reason, line, strings.Repeat(" ", e.Column-1))
+}
+
+// typeWords replaces the names of Go types in messages.
+var typeWords = strings.NewReplacer("report.whereEnv", "a connection", "report.EndRecord", "an endpoint", "report.CloseRecord", "close",
+	"report.HandshakeRecord", "handshake", "report.TimeWaitRecord", "time_wait", "report.ZeekRecord", "zeek",
+	"type ", "", "time.Time", "time", "float64", "number", "int", "number")
+
+// ParseWhere compiles an expression. The error is an *ExprError.
+func ParseWhere(src string) (*Where, error) {
+	p, err := expr.Compile(src, expr.Env(whereEnv{}), expr.AsBool())
+	if err == nil {
+		return &Where{prog: p, src: src}, nil
+	}
+	x := &ExprError{Expr: src, Reason: typeWords.Replace(err.Error())}
+	var fe *file.Error
+	if errors.As(err, &fe) {
+		x.Reason = typeWords.Replace(fe.Message)
+		lines := strings.Split(src, "\n")
+		if fe.Line >= 1 && fe.Line <= len(lines) && fe.Column >= 0 && fe.Column <= utf8.RuneCountInString(lines[fe.Line-1]) {
+			x.Line, x.Column = fe.Line, fe.Column+1
+		}
+	}
+	return nil, x
+}
+
+// Match evaluates the expression.
+func (w *Where) Match(r *Record) (bool, error) {
+	v, err := w.vm.Run(w.prog, (*whereEnv)(r))
+	if err != nil {
+		return false, &ExprError{Expr: w.src, Reason: typeWords.Replace(firstLine(err.Error()))}
+	}
+	ok, _ := v.(bool)
+	return ok, nil
+}
+
+func firstLine(s string) string {
+	s, _, _ = strings.Cut(s, "\n")
+	return s
+}

@@ -1,0 +1,115 @@
+package tracker
+
+import (
+	"tcpstate/capture"
+	"tcpstate/reassembly"
+)
+
+// unheardAfter is how much longer than a round trip a FIN may go unacknowledged
+// before its repetition shows that it was lost: a delayed acknowledgment takes
+// 40 ms (oracle 02_server_close), an RTO at least 200 ms on Linux.
+const unheardAfter = 150 * ms
+
+// deliver presumes what a segment of x that is neither SYN nor RST does to y,
+// if y would accept it: acknowledgment first, then FIN (RFC 9293 section
+// 3.10.7.4, fifth and eighth step).
+func (c *Conn) deliver(k *sink, s *capture.Segment, x, y uint8, end reassembly.Seq, fin, finAgain, covers bool) {
+	xe, ye := c.at(x), c.at(y)
+	ack := reassembly.Seq(s.Ack)
+	xe.sample(ack, k.now)
+	ye.sp.Acked(ack)
+	c.offer(xe, ye, s)
+	if s.SeqLen() > 0 && ye != xe {
+		ye.await(end, k.now)
+	}
+	if y == x || ye == xe {
+		ye = xe
+	}
+	switch ye.state() {
+	case SynReceived:
+		if ye.sp.HasISS && ye.sp.ISS.Less(ack) && ack.LessEq(ye.sp.Nxt) {
+			if ye.synAckAt == 0 {
+				ye.synAckAt = k.now
+			}
+			if !ye.is(stuck) {
+				c.enter(k, y, Established, Presumed, RuleAckOfSyn)
+			}
+		}
+	}
+	if ye.sp.HasFin && ye.sp.Fin.Less(ack) {
+		if !ye.is(finHeard) {
+			ye.has |= finHeard
+			ye.finAckAt = k.now
+		}
+		switch ye.state() {
+		case FinWait1:
+			c.enter(k, y, FinWait2, Presumed, RuleAckOfFin)
+		case Closing:
+			c.enter(k, y, TimeWait, Presumed, RuleAckOfFin)
+		case LastAck:
+			c.enter(k, y, Closed, Presumed, RuleAckOfFin)
+		}
+	}
+	if fin && covers {
+		xe.has |= finCarried
+	}
+	if finAgain && ye != xe {
+		c.redeliver(k, xe, ye, y)
+	}
+	if xe.sp.FinInOrder() && !xe.is(finTaken) && !xe.is(finVirtual) {
+		c.takeFin(k, xe, ye, y)
+	}
+	if s.Len > 0 || fin {
+		c.expectAnswer(k, ye, fin)
+	}
+	xe.heard(k.now)
+}
+
+// takeFin: x's FIN, in order, reaches y.
+func (c *Conn) takeFin(k *sink, xe, ye *Endpoint, y uint8) {
+	switch ye.state() {
+	case SynReceived:
+		if ye.is(stuck) {
+			return
+		}
+		c.enter(k, y, Established, Presumed, RuleAckOfSyn)
+		c.enter(k, y, CloseWait, Presumed, RuleFinDelivered)
+	case Established:
+		c.enter(k, y, CloseWait, Presumed, RuleFinDelivered)
+	case FinWait1:
+		c.enter(k, y, Closing, Presumed, RuleFinDelivered)
+	case FinWait2:
+		c.enter(k, y, TimeWait, Presumed, RuleFinDelivered)
+	default:
+		return
+	}
+	xe.has |= finTaken
+}
+
+// redeliver: x repeats its FIN. One that y never acknowledged was lost, so
+// that the repeat is delivered anew; one that reaches TIME-WAIT restarts it.
+func (c *Conn) redeliver(k *sink, xe, ye *Endpoint, y uint8) {
+	if ye.state() == TimeWait && ye.is(ackedFin) {
+		ye.twSince = k.now
+		ye.arm(timerTimeWait, k.now+int64(k.cfg.TimeWait))
+		return
+	}
+	if xe.is(finTaken) && !ye.is(ackedFin) && k.now-xe.finAt > ye.reach()-slack+unheardAfter {
+		c.unhear(k, y, xe, RuleFinUnheard)
+	}
+}
+
+// expectAnswer arms the cookie rule: a server that never repeated its SYN,ACK
+// and sent nothing else owes an answer to data or a FIN (states.md, elapsed).
+func (c *Conn) expectAnswer(k *sink, ye *Endpoint, fin bool) {
+	if !ye.is(sentSynAck) || ye.is(spoke|repeated|cookie) || ye.state() == Closed {
+		return
+	}
+	due := max(ye.synAt+1100*ms, k.now+600*ms)
+	if ye.timer != timerCookie {
+		ye.arm(timerCookie, due)
+	}
+}
+
+// heard is called when a segment of the endpoint was applied.
+func (e *Endpoint) heard(now int64) {}

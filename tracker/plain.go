@@ -1,0 +1,338 @@
+package tracker
+
+import (
+	"tcpstate/capture"
+	"tcpstate/reassembly"
+)
+
+// plain: x sent a segment that is neither SYN nor RST.
+func (c *Conn) plain(k *sink, s *capture.Segment, x, y uint8) {
+	xe, ye := c.at(x), c.at(y)
+	if !c.pickUp(k, s, x, y) {
+		return
+	}
+	seq, ack := reassembly.Seq(s.Seq), reassembly.Seq(s.Ack)
+	fin := s.Flags&capture.FIN != 0
+	end := seq.Add(s.SeqLen())
+
+	again := c.speaks(k, s, xe, ye, x)
+
+	// What x acknowledges of y's FIN, and whether the FIN is its first.
+	covers := ye.sp.HasFin && ye.sp.Fin.Less(ack)
+	firstCover := covers && !xe.is(ackedFin)
+	finAgain := fin && xe.sp.HasFin && xe.sp.Fin == end-1 && !xe.is(finVirtual)
+	firstFin := fin && !finAgain
+
+	c.proven(k, s, xe, ye, x, firstCover || firstFin)
+	if ye.is(finTaken) && !covers && !xe.is(ackedFin) && k.now-ye.finLast > xe.reach() {
+		// It must have arrived by now and did not.
+		c.unhear(k, x, ye, RuleAckShort)
+	}
+	if !fin && s.Len == 0 && !xe.sp.HasFin && xe.sp.HasISS && seq == xe.sp.Nxt+1 && (xe.state() == Established || xe.state() == CloseWait) {
+		c.finLost(k, x, y, covers, firstCover)
+		firstCover = false
+	}
+	if xe.is(finVirtual) && s.Len > 0 && seq.LessEq(xe.sp.Fin) && xe.sp.Fin.Less(end) {
+		// What was taken for a lost FIN was an octet of data.
+		xe.has &^= finVirtual
+		xe.sp.HasFin = false
+		c.revoke(k, x, CloseWait, RuleFinLostNot)
+		c.revoke(k, x, Established, RuleFinLostNot)
+		if covers {
+			c.enter(k, x, CloseWait, Confirmed, RuleAckFin)
+		}
+	}
+	if finAgain {
+		c.finAgain(k, xe, ye, x)
+	}
+	if firstCover {
+		c.coversFin(k, xe, ye, x, firstFin)
+	}
+	if firstFin {
+		c.sendsFin(k, xe, ye, x, end, covers)
+	}
+	if fin {
+		xe.finSeen(k.now, finAgain)
+	}
+	xe.sp.Send(seq, end, fin)
+	c.deliver(k, s, x, y, end, fin, finAgain, covers)
+	if again && xe.state() != Closed {
+		// Its segment was already on its way when the RST came.
+		c.enter(k, x, Closed, Presumed, RuleRstDelivered)
+	}
+}
+
+// pickUp begins a connection in mid-stream. It reports whether the segment is
+// to be looked at further.
+func (c *Conn) pickUp(k *sink, s *capture.Segment, x, y uint8) bool {
+	xe, ye := c.at(x), c.at(y)
+	if xe.sp.HasISS || ye.sp.HasISS || c.mode&midstream != 0 || xe.depth > 0 || ye.depth > 0 {
+		return true
+	}
+	if s.Len == 0 && s.Flags&capture.FIN == 0 && c.mode&loneAck == 0 {
+		// A lone ACK opens nothing (states.md): a scan, or the tail of a
+		// connection that closed before the capture.
+		c.mode |= loneAck
+		xe.sp.Send(reassembly.Seq(s.Seq), reassembly.Seq(s.Seq), false)
+		ye.sp.AdoptAck(reassembly.Seq(s.Ack))
+		return false
+	}
+	c.mode &^= loneAck
+	c.mode |= midstream
+	c.enter(k, x, Established, Presumed, RuleMidstream)
+	if ye != xe {
+		c.enter(k, y, Established, Presumed, RuleMidstream)
+	}
+	if !xe.sp.Known {
+		xe.sp.Adopt(reassembly.Seq(s.Seq))
+	}
+	if !ye.sp.Known {
+		ye.sp.AdoptAck(reassembly.Seq(s.Ack))
+	}
+	return true
+}
+
+// speaks revokes a CLOSED that x contradicts by sending. It reports whether
+// the peer's RST is to close it again after this segment.
+func (c *Conn) speaks(k *sink, s *capture.Segment, xe, ye *Endpoint, x uint8) (again bool) {
+	if xe.state() != Closed || xe.depth == 0 {
+		return false
+	}
+	switch {
+	case xe.is(sentRst):
+		// Segments from before the RST may have been overtaken by it.
+		end := reassembly.Seq(s.Seq).Add(s.SeqLen())
+		if k.now-xe.closedAt <= xe.reach() && end.LessEq(xe.rstSeq) {
+			return false
+		}
+		if xe.certainty() != Confirmed {
+			xe.depth, again = xe.depth, false
+			c.cut(k, x, xe.depth-1, RuleTalksAfterOwnRst)
+		} else {
+			c.disown(k, x)
+		}
+		xe.has &^= sentRst
+		c.notes.reopen()
+	case xe.is(gotRst):
+		again = k.now-xe.closedAt <= xe.reach()
+		if c.cut(k, x, xe.depth-1, RuleTalksAfterRst) && !again {
+			xe.has &^= gotRst
+			c.notes.reopen()
+		}
+	case xe.is(timedOut):
+		if c.cut(k, x, xe.depth-1, RuleTalksAfterTimer) {
+			xe.has &^= timedOut
+		}
+	}
+	return again
+}
+
+// disown takes back a CLOSED that x's own RST confirmed: x talks on, so the
+// RST was not its own (RuleTalksAfterOwnRst). This is the one way in which a
+// confirmed state falls, by forgery.
+func (c *Conn) disown(k *sink, x uint8) {
+	e := c.at(x)
+	e.path[e.depth-1] = mk(Closed, Presumed)
+	c.cut(k, x, e.depth-1, RuleTalksAfterOwnRst)
+}
+
+// proven: a segment that is neither SYN nor RST shows that x is synchronised.
+// more says that the same segment proves a later state, which then is the
+// confirmed one.
+func (c *Conn) proven(k *sink, s *capture.Segment, xe, ye *Endpoint, x uint8, more bool) {
+	if xe.is(fastOpen) && !xe.sp.SynAcked() && ye != xe {
+		return // a fast-open server may send before the handshake's ACK (RFC 7413 section 4.2)
+	}
+	cert := Confirmed
+	if more || c.mode&midstream != 0 {
+		cert = Presumed
+	}
+	switch xe.state() {
+	case SynSent:
+		if d := reassembly.Seq(s.Seq).Diff(xe.sp.ISS); xe.sp.HasISS && d <= 0 {
+			return // of an earlier life
+		}
+		c.enter(k, x, Established, cert, RuleAckOfSynAck)
+	case SynReceived:
+		c.enter(k, x, Established, cert, RuleSpoke)
+	case Established:
+		c.enter(k, x, Established, cert, RuleSpoke)
+	case Closed:
+		if xe.is(cookie) {
+			c.enter(k, x, Established, cert, RuleCookieSpoke)
+			xe.has &^= cookie
+		}
+	default:
+		if !more && c.mode&midstream == 0 {
+			xe.prove(Established)
+		}
+	}
+	xe.has |= spoke
+	xe.has &^= stuck
+	if xe.timer == timerCookie {
+		xe.disarm()
+	}
+}
+
+// unhear takes back that y's FIN was delivered to x.
+func (c *Conn) unhear(k *sink, x uint8, ye *Endpoint, r Rule) {
+	e := c.at(x)
+	var done bool
+	switch e.state() {
+	case CloseWait:
+		done = c.revoke(k, x, Established, r)
+	case Closing:
+		done = c.revoke(k, x, FinWait1, r)
+	case TimeWait:
+		to := FinWait1
+		if e.is(finHeard) && e.passed(FinWait2) {
+			to = FinWait2
+		}
+		done = c.revoke(k, x, to, r)
+		if done && e.is(finHeard) && e.state() == FinWait1 {
+			c.enter(k, x, FinWait2, Presumed, RuleAckOfFin)
+		}
+	}
+	if done {
+		ye.has &^= finTaken
+	}
+}
+
+// coversFin: x acknowledges y's FIN for the first time.
+func (c *Conn) coversFin(k *sink, xe, ye *Endpoint, x uint8, firstFin bool) {
+	xe.has |= ackedFin
+	ye.has |= finTaken
+	cert := Confirmed
+	if firstFin || c.mode&midstream != 0 && !xe.is(sentData) {
+		// In mid-stream an earlier FIN of x would look the same.
+		cert = Presumed
+	}
+	switch xe.state() {
+	case SynSent, SynReceived:
+		c.enter(k, x, Established, Presumed, RuleSpoke)
+		c.enter(k, x, CloseWait, cert, RuleAckFin)
+	case Established, CloseWait:
+		c.enter(k, x, CloseWait, cert, RuleAckFin)
+	case FinWait1, Closing:
+		if xe.is(finHeard) {
+			c.enter(k, x, TimeWait, Presumed, RuleAckFinTimeWait)
+		} else {
+			c.enter(k, x, Closing, cert, RuleAckFinClosing)
+		}
+	case FinWait2, TimeWait:
+		if !ye.is(finCarried) {
+			cert = Presumed
+		}
+		c.enter(k, x, TimeWait, cert, RuleAckFinTimeWait)
+	}
+}
+
+// sendsFin: x sends its first FIN. covers: the segment acknowledges y's FIN.
+func (c *Conn) sendsFin(k *sink, xe, ye *Endpoint, x uint8, end reassembly.Seq, covers bool) {
+	cert := Confirmed
+	if c.mode&midstream != 0 && !ye.is(sentData) && !xe.is(ackedFin) {
+		cert = Presumed // the peer may have sent its FIN before the capture began
+	}
+	xe.has &^= finVirtual | finHeard
+	switch xe.state() {
+	case SynSent, SynReceived:
+		c.enter(k, x, Established, Presumed, RuleSpoke)
+		c.enter(k, x, FinWait1, cert, RuleFin)
+	case Established, FinWait1:
+		c.enter(k, x, FinWait1, cert, RuleFin)
+	case Closing:
+		c.enter(k, x, Closing, Presumed, RuleFin)
+	case CloseWait:
+		if xe.is(ackedFin) {
+			c.enter(k, x, LastAck, cert, RuleFinLastAck)
+			break
+		}
+		// It sent its FIN before the peer's came.
+		if c.revoke(k, x, Established, RuleFinShort) || xe.state() == Established {
+			c.enter(k, x, FinWait1, cert, RuleFin)
+			if ye.is(finTaken) {
+				c.enter(k, x, Closing, Presumed, RuleFinDelivered)
+			}
+		}
+	case LastAck:
+		c.enter(k, x, LastAck, cert, RuleFinLastAck)
+	}
+}
+
+// finSeen notes the time of a FIN, and when the next repeat is due.
+func (e *Endpoint) finSeen(now int64, again bool) {
+	if !again || e.finAt == 0 {
+		e.finAt, e.finLast, e.gap = now, now, 0
+		return
+	}
+	d := now - e.finLast
+	if e.gap > 0 && d >= 150*ms && d >= e.gap+e.gap/2 {
+		// Two repeats that back off: the next is due (RFC 6298 section 5.5).
+		switch e.state() {
+		case FinWait1, Closing, LastAck:
+			e.arm(timerFin, now+late(2*d))
+		}
+	} else if e.timer == timerFin {
+		e.disarm()
+	}
+	e.gap, e.finLast = d, now
+}
+
+// finAgain: x repeats its FIN.
+func (c *Conn) finAgain(k *sink, xe, ye *Endpoint, x uint8) {
+	if !xe.is(finHeard) || k.now-xe.finAckAt <= xe.reach() {
+		return
+	}
+	// It would not, had y's acknowledgment arrived.
+	switch xe.state() {
+	case FinWait2:
+		if c.revoke(k, x, FinWait1, RuleFinAgain) {
+			xe.has &^= finHeard
+		}
+	case TimeWait:
+		to := FinWait1
+		if xe.passed(Closing) {
+			to = Closing
+		}
+		if c.revoke(k, x, to, RuleFinAgain) {
+			xe.has &^= finHeard
+			if to == FinWait1 && ye.is(finTaken) {
+				cert := Presumed
+				if xe.is(ackedFin) {
+					cert = Confirmed
+				}
+				c.enter(k, x, Closing, cert, RuleFinAgain)
+			}
+		}
+	case Closed:
+		if xe.passed(LastAck) && c.revoke(k, x, LastAck, RuleFinAgain) {
+			xe.has &^= finHeard
+		}
+	}
+}
+
+// finLost: x sends a pure ACK one past what was seen: its FIN was lost before
+// the vantage point. Nothing of it is confirmed.
+func (c *Conn) finLost(k *sink, x, y uint8, covers, firstCover bool) {
+	xe, ye := c.at(x), c.at(y)
+	xe.sp.Send(xe.sp.Nxt, xe.sp.Nxt+1, true)
+	xe.has |= finVirtual
+	xe.finAt, xe.finLast = k.now, k.now
+	switch {
+	case !covers:
+		c.revoke(k, x, Established, RuleFinLost)
+		c.enter(k, x, FinWait1, Presumed, RuleFinLost)
+	case firstCover && k.now-ye.finAt <= xe.reach():
+		c.revoke(k, x, Established, RuleFinLost)
+		c.enter(k, x, FinWait1, Presumed, RuleFinLost)
+		c.enter(k, x, Closing, Presumed, RuleFinLost)
+		xe.has |= ackedFin
+	default:
+		c.enter(k, x, CloseWait, Presumed, RuleAckFin)
+		c.enter(k, x, LastAck, Presumed, RuleFinLost)
+		xe.has |= ackedFin
+	}
+	if covers {
+		ye.has |= finTaken
+	}
+}

@@ -1,0 +1,180 @@
+package tracker
+
+import (
+	"tcpstate/capture"
+	"tcpstate/reassembly"
+)
+
+// rst: x sent a RST.
+func (c *Conn) rst(k *sink, s *capture.Segment, x, y uint8) {
+	xe, ye := c.at(x), c.at(y)
+	seq := reassembly.Seq(s.Seq)
+	before := xe.state()
+	genuine := c.rstSent(k, s, xe, ye, x)
+	took := c.rstDelivered(k, s, xe, ye, y, before)
+	c.noteReset(k, s, x, y, before, genuine, took)
+	if genuine {
+		xe.has |= sentRst
+		xe.closedAt = k.now
+		xe.rstSeq = seq
+	}
+	if took {
+		ye.has |= gotRst
+		ye.closedAt = k.now
+	}
+	// A RST that ends what was only a doubted SYN.
+	if xe.is(oldSyn) && xe.presumed(SynSent) {
+		c.cut(k, x, xe.depth-1, RuleSynOldRefused)
+		xe.has &^= oldSyn
+	}
+	if !xe.sp.Known && s.Flags&capture.ACK != 0 && ye.sp.Known {
+		xe.ttl = s.TTL
+	}
+}
+
+// rstSent is what a RST proves of its sender. It reports whether the RST is
+// the sender's own, as far as can be told.
+func (c *Conn) rstSent(k *sink, s *capture.Segment, xe, ye *Endpoint, x uint8) bool {
+	seq := reassembly.Seq(s.Seq)
+	st := xe.state()
+	if st == Closed && xe.depth == 0 {
+		return true // it has no state, and says so
+	}
+	if st == Closed {
+		// A second RST, or one in answer to what was still on its way.
+		if xe.certainty() != Confirmed && xe.is(gotRst) {
+			return c.answers(k, s, xe, ye)
+		}
+		return xe.is(sentRst) || c.answers(k, s, xe, ye) || seq == xe.sp.Nxt
+	}
+	answers := c.answers(k, s, xe, ye)
+	switch {
+	case s.Flags&capture.ACK != 0 && xe.sp.Known && seq == xe.sp.Nxt:
+		// An abort: close() with data unread, SO_LINGER 0, a timeout (RFC 9293 section 3.10.5).
+		if st == SynSent && xe.is(sentSyn) {
+			// never synchronised: nothing else to take back
+			break
+		}
+	case st == SynSent && seq != xe.sp.ISS+1:
+		// It answers a stale segment of the peer; its own SYN goes on (RFC
+		// 9293 section 3.10.7.3, first check).
+		return answers
+	case answers:
+		c.takeBack(k, s, xe, ye, x)
+	case s.Flags&capture.ACK == 0 && xe.sp.Known && (seq == xe.sp.Nxt || xe.is(finVirtual) && seq == xe.sp.Fin) && st.Synchronised():
+		c.enter(k, x, Closed, Presumed, RuleRstBare)
+		return true
+	default:
+		return false // forged, or from another life
+	}
+	c.enter(k, x, Closed, Confirmed, rstRule(answers))
+	return true
+}
+
+func rstRule(answers bool) Rule {
+	if answers {
+		return RuleRstAnswers
+	}
+	return RuleRstSent
+}
+
+// answers reports whether a RST of x is the answer to a segment of y: its
+// sequence number is that segment's acknowledgment (RFC 9293 section 3.10.7.1),
+// and the segment came after x's last one or within 1.5 round trips.
+func (c *Conn) answers(k *sink, s *capture.Segment, xe, ye *Endpoint) bool {
+	seq := reassembly.Seq(s.Seq)
+	for i, a := range ye.acks {
+		at := ye.ackAt[i]
+		if at == 0 || a != seq {
+			continue
+		}
+		rtt := xe.rtt
+		if rtt == 0 {
+			rtt = unknownRTT
+		}
+		if at >= xe.lastAt || k.now-at <= rtt+rtt/2+slack {
+			return true
+		}
+	}
+	return false
+}
+
+// takeBack revokes what a RST in answer to y's segment contradicts: x had no
+// connection when that segment came.
+func (c *Conn) takeBack(k *sink, s *capture.Segment, xe, ye *Endpoint, x uint8) {
+	if c.mode&midstream != 0 && !xe.is(spoke) {
+		c.cut(k, x, 0, RuleRstAnswers)
+		return
+	}
+	since := ye.lastAt // the latest segment that drew it
+	if reassembly.Seq(s.Seq) == ye.acks[0] {
+		since = min(since, ye.ackAt[0])
+	}
+	switch xe.state() {
+	case CloseWait, Closing, TimeWait:
+		// The FIN that the presumption stands on is the segment, or came after it.
+		if ye.is(finTaken) && !xe.is(ackedFin) && ye.finLast >= since {
+			c.unhear(k, x, ye, RuleRstAnswers)
+		}
+	}
+	if xe.sp.HasFin && reassembly.Seq(s.Seq).LessEq(xe.sp.Fin) && xe.is(finHeard) && xe.finAckAt >= since {
+		c.revoke(k, x, FinWait1, RuleRstAnswers)
+		xe.has &^= finHeard
+	}
+	if xe.presumed(Established) && !xe.is(spoke) {
+		c.cut(k, x, xe.depth-1, RuleRstAnswers) // one step: to SYN-RECEIVED or SYN-SENT
+	}
+}
+
+// rstDelivered presumes what a RST does to y. It reports whether y is CLOSED by it.
+func (c *Conn) rstDelivered(k *sink, s *capture.Segment, xe, ye *Endpoint, y uint8, sender State) bool {
+	if ye == xe {
+		return false
+	}
+	seq, ack := reassembly.Seq(s.Seq), reassembly.Seq(s.Ack)
+	last, heard := ye.lastAck()
+	exact := heard && seq == last || xe.sp.Known && xe.sp.HasUna && seq == xe.sp.Una || xe.sp.Known && seq == xe.sp.Edge
+	if isle, ok := xe.sp.RightmostIsle(); ok && seq == isle {
+		exact = true
+	}
+	switch st := ye.state(); st {
+	case Closed, Listen:
+		return false
+	case SynSent:
+		if s.Flags&capture.ACK == 0 || !ye.sp.ISS.Less(ack) || !ack.LessEq(ye.sp.Nxt) {
+			return false
+		}
+		c.enter(k, y, Closed, Presumed, RuleRstRefused)
+		return true
+	case SynReceived:
+		if !exact && xe.sp.Known && !seq.In(xe.sp.Una, c.right(xe)) {
+			return false
+		}
+	case TimeWait:
+		if !exact {
+			return false
+		}
+		c.enter(k, y, Closed, Presumed, RuleRstTimeWait)
+		return true
+	case CloseWait, LastAck, Closing:
+		// Linux also takes RCV.NXT-1 there: a FIN counted by one side only
+		// (tcp_reset_check).
+		if !exact && !(xe.sp.Known && seq == xe.sp.Edge-1) && !(heard && seq == last-1) {
+			return false
+		}
+	default:
+		if !exact {
+			return false // in window a challenge ACK, outside nothing (RFC 5961 section 3.2)
+		}
+	}
+	c.enter(k, y, Closed, Presumed, RuleRstDelivered)
+	return true
+}
+
+// right is the right edge of what the receiver of e's segments takes.
+func (c *Conn) right(e *Endpoint) reassembly.Seq {
+	if e.sp.HasWnd {
+		return e.sp.Wnd
+	}
+	return e.sp.Una.Add(1 << 16)
+}
