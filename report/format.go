@@ -46,10 +46,11 @@ type Env struct {
 
 // Style is how people want to see it.
 type Style struct {
-	Limit int      // rows in tables
-	Sort  *SortKey // nil for each output's own order
-	Clock Clock
-	Color bool
+	Limit   int      // rows in tables
+	Sort    *SortKey // nil for each output's own order
+	Clock   Clock
+	Color   bool
+	Verbose bool // tables say more about the files
 }
 
 // Formatter writes one report. Its methods are called in this order: Begin

@@ -111,4 +111,3 @@ func showState(state, certainty string) string {
 	}
 	return state
 }
-

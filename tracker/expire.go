@@ -60,10 +60,10 @@ func (c *Conn) fire(k *sink, side uint8) {
 		e.has |= timedOut
 		c.enter(k, side, Closed, Elapsed, RuleSynElapsed)
 	case timerSynAck:
-		if k.sparse {
-			return // the ACK that it waits for was filtered out
-		}
 		if !e.is(repeated) && e.certainty() != Confirmed {
+			if k.sparse {
+				return // the ACK that it waits for was filtered out
+			}
 			// Not one repeat: a cookie, with no state behind it.
 			e.has |= cookie
 			c.cut(k, side, 0, RuleCookie)

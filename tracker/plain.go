@@ -106,7 +106,6 @@ func (c *Conn) speaks(k *sink, s *capture.Segment, xe, ye *Endpoint, x uint8) (a
 			return false
 		}
 		if xe.certainty() != Confirmed {
-			xe.depth, again = xe.depth, false
 			c.cut(k, x, xe.depth-1, RuleTalksAfterOwnRst)
 		} else {
 			c.disown(k, x)

@@ -102,7 +102,8 @@ func (c *Conn) answers(k *sink, s *capture.Segment, xe, ye *Endpoint) bool {
 // takeBack revokes what a RST in answer to y's segment contradicts: x had no
 // connection when that segment came.
 func (c *Conn) takeBack(k *sink, s *capture.Segment, xe, ye *Endpoint, x uint8) {
-	if c.mode&midstream != 0 && !xe.is(spoke) {
+	if !xe.is(spoke) && (c.mode&midstream != 0 || !xe.is(sentSyn|sentSynAck)) {
+		// Nothing of its own was seen before: all of it was presumed.
 		c.cut(k, x, 0, RuleRstAnswers)
 		return
 	}

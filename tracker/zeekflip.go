@@ -66,12 +66,12 @@ func zeekServerPort(port uint16) bool {
 	case 21, 2811, // FTP
 		22,      // SSH
 		25, 587, // SMTP
-		53,                                         // DNS
-		79,                                         // finger
+		53,                                        // DNS
+		79,                                        // finger
 		80, 81, 631, 1080, 3128, 8000, 8080, 8888, // HTTP, 1080 SOCKS too
-		88,        // Kerberos
-		135,       // DCE/RPC
-		139, 445,  // SMB
+		88,       // Kerberos
+		135,      // DCE/RPC
+		139, 445, // SMB
 		143,       // IMAP
 		389, 3268, // LDAP
 		443, 563, 585, 614, 636, 989, 990, 992, 993, 995, 5223, // TLS

@@ -70,10 +70,9 @@ func (z *zeekConn) step(seg *capture.Segment, w *zeekWide, spill *zeekSpill) (ui
 	if rxmt {
 		z.scaled16(&me.rxmt, zeekT, side, spill)
 	}
-	was := me.state.handshaking() || peer.state.handshaking()
-	both := me.state.handshaking() && peer.state.handshaking()
+	early := me.state.handshaking() && peer.state.handshaking()
 	note := z.move(seg, side, isOrig, spill)
-	if was && both && !(me.state.handshaking() && peer.state.handshaking()) {
+	if early && !(me.state.handshaking() && peer.state.handshaking()) {
 		note |= zeekHandshook // TCP_Endpoint::SetState
 	}
 	if w != nil {

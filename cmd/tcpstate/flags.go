@@ -1,0 +1,306 @@
+package main
+
+import (
+	"fmt"
+	"net/netip"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"tcpstate/capture"
+	"tcpstate/report"
+	"tcpstate/tracker"
+)
+
+// flags is the command line, understood and checked.
+type flags struct {
+	help, version, list bool
+
+	paths     []string
+	iface     string
+	selection capture.Selection
+	count     uint64
+	snapLen   int
+	bufferKiB int
+	noPromisc bool
+	duration  time.Duration
+
+	outputs   []outputSpec
+	report    report.Options // without Outputs
+	tracker   tracker.Config
+	quiet     bool
+	verbose   bool
+	truncated bool // --allow-truncated
+	checksums bool
+	color     string
+	progress  string
+}
+
+// raw is the command line as pflag reads it.
+type raw struct {
+	files, outputs, hosts, nets, ports, vlans []string
+	filter, filterFile, show, where, stream   string
+	since, until, sort, osName, clock         string
+	numeric                                   bool
+	limit                                     int
+	count                                     int64
+	timeWait, finTimeout                      time.Duration
+}
+
+// whens are the values of --color and --progress.
+var whens = []string{"auto", "always", "never"}
+
+// define puts all flags into a set. Their help is in usage.go, in the words
+// of a page.
+func define(f *flags, r *raw) *pflag.FlagSet {
+	fs := pflag.NewFlagSet("tcpstate", pflag.ContinueOnError)
+	fs.SortFlags = false
+	fs.Usage = func() {}
+	fs.StringArrayVarP(&r.files, "read", "r", nil, "")
+	fs.StringVarP(&f.iface, "interface", "i", "", "")
+	fs.BoolVarP(&f.list, "list-interfaces", "D", false, "")
+	fs.Int64VarP(&r.count, "count", "c", 0, "")
+	fs.IntVarP(&f.snapLen, "snapshot-length", "s", 256, "")
+	fs.IntVarP(&f.bufferKiB, "buffer-size", "B", 0, "")
+	fs.BoolVarP(&f.noPromisc, "no-promiscuous-mode", "p", false, "")
+	fs.BoolVarP(&r.numeric, "numeric", "n", false, "")
+	fs.StringVarP(&r.filter, "filter", "f", "", "")
+	fs.StringVarP(&r.filterFile, "filter-file", "F", "", "")
+	fs.StringSliceVar(&r.hosts, "host", nil, "")
+	fs.StringSliceVar(&r.nets, "net", nil, "")
+	fs.StringSliceVar(&r.ports, "port", nil, "")
+	fs.StringSliceVar(&r.vlans, "vlan", nil, "")
+	fs.StringArrayVarP(&r.outputs, "output", "o", nil, "")
+	fs.StringVar(&r.show, "show", "", "")
+	fs.StringVar(&r.where, "where", "", "")
+	fs.StringVar(&r.stream, "stream", "", "")
+	fs.IntVar(&r.limit, "limit", 20, "")
+	fs.StringVar(&r.since, "since", "", "")
+	fs.StringVar(&r.until, "until", "", "")
+	fs.StringVar(&r.sort, "sort", "", "")
+	fs.StringVar(&r.osName, "os", "linux", "")
+	fs.DurationVar(&r.timeWait, "time-wait", 0, "")
+	fs.DurationVar(&r.finTimeout, "fin-timeout", 0, "")
+	fs.DurationVar(&f.duration, "duration", 0, "")
+	fs.BoolVar(&f.truncated, "allow-truncated", false, "")
+	fs.BoolVar(&f.checksums, "verify-checksums", false, "")
+	fs.StringVar(&f.color, "color", "auto", "")
+	fs.StringVar(&f.progress, "progress", "auto", "")
+	fs.StringVar(&r.clock, "time", "utc", "")
+	fs.BoolVarP(&f.quiet, "quiet", "q", false, "")
+	fs.BoolVarP(&f.verbose, "verbose", "v", false, "")
+	fs.BoolVarP(&f.help, "help", "h", false, "")
+	fs.BoolVar(&f.version, "version", false, "")
+	return fs
+}
+
+// parseFlags reads the arguments. The error says what is wrong with them.
+func parseFlags(args []string) (*flags, error) {
+	f, r := &flags{}, &raw{}
+	fs := define(f, r)
+	if err := fs.Parse(args); err != nil {
+		return nil, usageError("%w", err)
+	}
+	if f.help || f.version || f.list {
+		return f, nil
+	}
+	for _, step := range []func(*flags, *raw, *pflag.FlagSet) error{checkInput, checkSelection, checkTimers, checkReport, checkOutputs} {
+		if err := step(f, r, fs); err != nil {
+			return nil, usageError("%w", err)
+		}
+	}
+	return f, nil
+}
+
+// checkInput finds out what is read, and what of the remaining words are
+// files and what a filter.
+func checkInput(f *flags, r *raw, fs *pflag.FlagSet) error {
+	words := fs.Args()
+	f.selection.Filter = r.filter
+	switch {
+	case f.iface != "" && len(r.files) > 0:
+		return fmt.Errorf("-i and -r cannot be used together")
+	case f.iface == "" && len(r.files) == 0:
+		f.paths = words
+	default:
+		f.paths = r.files
+		if len(words) == 0 {
+			break
+		}
+		if err := oneFilter(fs, words); err != nil {
+			return err
+		}
+		f.selection.Filter = strings.Join(words, " ")
+	}
+	if f.iface == "" && len(f.paths) == 0 {
+		return fmt.Errorf("nothing to read: name a capture file, - for standard input, or an interface with -i")
+	}
+	if fs.Changed("filter") && strings.TrimSpace(r.filter) == "" {
+		return fmt.Errorf("-f: the filter expression is empty")
+	}
+	stdin := 0
+	for _, p := range f.paths {
+		switch p {
+		case "-":
+			stdin++
+		case "":
+			return fmt.Errorf("a file name is empty")
+		}
+	}
+	if stdin > 1 {
+		return fmt.Errorf("- (standard input) can be given once only")
+	}
+	if fs.Changed("filter") && r.filterFile != "" {
+		return fmt.Errorf("-f and -F cannot be used together")
+	}
+	if r.filterFile != "" {
+		b, err := os.ReadFile(r.filterFile)
+		if err != nil {
+			return fmt.Errorf("-F: %w", err)
+		}
+		f.selection.Filter = strings.TrimSpace(string(b))
+	}
+	if fs.Changed("count") && r.count < 1 {
+		return fmt.Errorf("-c %d: the number of packets is at least 1", r.count)
+	}
+	f.count = uint64(r.count)
+	if f.snapLen < 0 {
+		return fmt.Errorf("-s %d: the snapshot length is not negative", f.snapLen)
+	}
+	if f.snapLen == 0 {
+		f.snapLen = 262144 // tcpdump's habit: 0 means all of it
+	}
+	if f.bufferKiB < 0 {
+		return fmt.Errorf("-B %d: the buffer size is not negative", f.bufferKiB)
+	}
+	if f.duration < 0 || fs.Changed("duration") && (f.duration == 0 || f.iface == "") {
+		return fmt.Errorf("--duration: a time above 0, for a live capture (-i)")
+	}
+	return nil
+}
+
+// oneFilter complains about trailing words where they cannot be a filter.
+func oneFilter(fs *pflag.FlagSet, words []string) error {
+	for _, w := range words {
+		if fi, err := os.Stat(w); err == nil && fi.Mode().IsRegular() {
+			return fmt.Errorf("%s: with -r, words after the flags are a filter expression; repeat -r for each file, or leave it out", w)
+		}
+	}
+	for _, n := range []string{"filter", "filter-file"} {
+		if fs.Changed(n) {
+			return fmt.Errorf("a filter is given twice: by -%s and by the words %q", fs.Lookup(n).Shorthand, strings.Join(words, " "))
+		}
+	}
+	return nil
+}
+
+// checkSelection reads --host, --net, --port and --vlan.
+func checkSelection(f *flags, r *raw, _ *pflag.FlagSet) error {
+	s := &f.selection
+	for _, h := range r.hosts {
+		a, err := netip.ParseAddr(h)
+		if err != nil {
+			return fmt.Errorf("--host %s: not an IP address; names are not resolved", h)
+		}
+		s.Hosts = append(s.Hosts, a)
+	}
+	for _, n := range r.nets {
+		p, err := netip.ParsePrefix(n)
+		if err != nil {
+			return fmt.Errorf("--net %s: give it as 10.0.0.0/8", n)
+		}
+		s.Nets = append(s.Nets, p.Masked())
+	}
+	for _, p := range r.ports {
+		n, err := strconv.ParseUint(p, 10, 16)
+		if err != nil {
+			return fmt.Errorf("--port %s: a port is a number from 0 to 65535", p)
+		}
+		s.Ports = append(s.Ports, uint16(n))
+	}
+	for _, v := range r.vlans {
+		n, err := strconv.ParseUint(v, 10, 12)
+		if err != nil {
+			return fmt.Errorf("--vlan %s: a VLAN id is a number from 0 to 4095", v)
+		}
+		s.VLANs = append(s.VLANs, uint16(n))
+	}
+	return nil
+}
+
+// checkTimers finds the length of TIME-WAIT and FIN-WAIT-2.
+func checkTimers(f *flags, r *raw, fs *pflag.FlagSet) error {
+	t, ok := timers[r.osName]
+	if !ok {
+		return fmt.Errorf("--os %s: it is one of linux, windows, macos, freebsd, rfc", r.osName)
+	}
+	f.tracker = tracker.DefaultConfig()
+	f.tracker.TimeWait, f.tracker.FinTimeout = t.timeWait, t.finTimeout
+	if fs.Changed("time-wait") {
+		f.tracker.TimeWait = r.timeWait
+	}
+	if fs.Changed("fin-timeout") {
+		f.tracker.FinTimeout = r.finTimeout
+	}
+	if f.tracker.TimeWait < 0 || f.tracker.FinTimeout < 0 {
+		return fmt.Errorf("--time-wait and --fin-timeout are not negative")
+	}
+	return nil
+}
+
+// checkReport reads what is to be reported and how it looks.
+func checkReport(f *flags, r *raw, fs *pflag.FlagSet) (err error) {
+	o := &f.report
+	if fs.Changed("where") {
+		if o.Where, err = report.ParseWhere(r.where); err != nil {
+			return fmt.Errorf("--where: %w", err)
+		}
+	}
+	if fs.Changed("stream") {
+		o.Streams = map[uint64]bool{}
+		for _, w := range strings.Split(r.stream, ",") {
+			n, err := strconv.ParseUint(strings.TrimSpace(w), 10, 63)
+			if err != nil {
+				return fmt.Errorf("--stream %s: give connection numbers, as in 3,7", r.stream)
+			}
+			o.Streams[n] = true
+		}
+	}
+	for _, m := range []struct {
+		to   *report.Moment
+		flag string
+		s    string
+	}{{&o.Since, "since", r.since}, {&o.Until, "until", r.until}} {
+		if !fs.Changed(m.flag) {
+			continue
+		}
+		if *m.to, err = report.ParseMoment(m.s); err != nil {
+			return fmt.Errorf("--%s: %w", m.flag, err)
+		}
+	}
+	if r.limit < 0 {
+		return fmt.Errorf("--limit %d: the number of rows is not negative", r.limit)
+	}
+	o.Limit = r.limit
+	o.Verbose = f.verbose
+	if fs.Changed("sort") {
+		if o.Sort, err = report.ParseSort(r.sort); err != nil {
+			return fmt.Errorf("--sort: %w", err)
+		}
+	}
+	if o.Clock, err = report.ParseClock(r.clock); err != nil {
+		return fmt.Errorf("--time: %w", err)
+	}
+	for _, w := range []struct{ flag, v string }{{"color", f.color}, {"progress", f.progress}} {
+		if w.v != whens[0] && w.v != whens[1] && w.v != whens[2] {
+			return fmt.Errorf("--%s %s: it is one of %s", w.flag, w.v, strings.Join(whens, ", "))
+		}
+	}
+	if f.quiet && f.verbose {
+		return fmt.Errorf("-q and -v cannot be used together")
+	}
+	return nil
+}

@@ -1,0 +1,163 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"tcpstate/report"
+)
+
+// outputSpec is one -o: a format, and a file or "" for standard output.
+type outputSpec struct {
+	format *report.Format
+	parts  report.Parts
+	file   string
+}
+
+// checkOutputs reads -o and --show, and what goes with them.
+func checkOutputs(f *flags, r *raw, flagSet *pflag.FlagSet) error {
+	if len(r.outputs) == 0 {
+		r.outputs = []string{report.Formats[0].Name}
+	}
+	var show report.Parts
+	if flagSet.Changed("show") {
+		var err error
+		if show, err = report.ParseParts(r.show); err != nil {
+			return fmt.Errorf("--show: %w", err)
+		}
+	}
+	files := map[string]bool{}
+	sortable := false
+	for _, o := range r.outputs {
+		name, file, toFile := strings.Cut(o, "=")
+		spec := outputSpec{format: report.FindFormat(name), file: file}
+		switch {
+		case spec.format == nil:
+			return fmt.Errorf("-o %s: the formats are %s", name, formatNames())
+		case toFile && file == "":
+			return fmt.Errorf("-o %s: after = comes a file name", o)
+		case files[file] && file == "":
+			return fmt.Errorf("-o %s: two outputs on standard output; give one of them a file: -o %s=FILE", name, name)
+		case files[file]:
+			return fmt.Errorf("-o %s: two outputs into %s", name, file)
+		}
+		files[file] = true
+		var err error
+		if spec.parts, err = chooseParts(spec.format, show, f.quiet); err != nil {
+			return err
+		}
+		if spec.format.Whole && (f.report.Where != nil || f.report.Streams != nil) {
+			return fmt.Errorf("-o %s: --where and --stream choose among tcpstate's connections, and its rows are split by other rules; use a filter", name)
+		}
+		sortable = sortable || !spec.format.Ordered
+		f.outputs = append(f.outputs, spec)
+	}
+	if f.report.Sort != nil && !sortable {
+		return fmt.Errorf("--sort: %s has an order of its own", f.outputs[0].format.Name)
+	}
+	return nil
+}
+
+// chooseParts is what a format shows.
+func chooseParts(f *report.Format, show report.Parts, quiet bool) (report.Parts, error) {
+	switch {
+	case show == 0 && quiet && f.Can.Has(report.PartFindings):
+		return report.PartFindings, nil
+	case show == 0:
+		return f.Parts, nil
+	case f.Can&show != show && (f.OnePart || f.Can&show == 0):
+		return 0, fmt.Errorf("--show %s: -o %s can show %s", show, f.Name, f.Can)
+	case f.OnePart && strings.Contains(show.String(), ","):
+		return 0, fmt.Errorf("--show %s: -o %s shows exactly one part", show, f.Name)
+	}
+	return f.Can & show, nil
+}
+
+func formatNames() string {
+	var l []string
+	for _, f := range report.Formats {
+		l = append(l, f.Name)
+	}
+	return strings.Join(l, ", ")
+}
+
+// outputFile is a file that appears under its name once it is complete.
+type outputFile struct {
+	*os.File
+	name string // where it will be; "" if it is written in place
+}
+
+// createOutput opens a file for writing beside the place where it will be.
+// What exists and is no regular file (a pipe, /dev/stderr) is written in place.
+func createOutput(name string) (*outputFile, error) {
+	perm := fs.FileMode(0o666) // less the umask
+	if fi, err := os.Stat(name); err == nil {
+		if !fi.Mode().IsRegular() {
+			f, err := os.OpenFile(name, os.O_WRONLY, 0)
+			return &outputFile{File: f}, err
+		}
+		perm = fi.Mode().Perm()
+		if to, err := filepath.EvalSymlinks(name); err == nil {
+			name = to
+		}
+	}
+	for range 100 {
+		tmp := filepath.Join(filepath.Dir(name), fmt.Sprintf(".%s.%08x", filepath.Base(name), rand.Uint32()))
+		f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, perm)
+		if !errors.Is(err, fs.ErrExist) {
+			return &outputFile{f, name}, err
+		}
+	}
+	return nil, fmt.Errorf("%s: no name for a temporary file beside it", name)
+}
+
+// commit closes the file and puts it into its place.
+func (o *outputFile) commit() error {
+	if err := o.Close(); err != nil {
+		o.discard()
+		return err
+	}
+	if o.name == "" {
+		return nil
+	}
+	if err := os.Rename(o.File.Name(), o.name); err != nil {
+		o.discard()
+		return err
+	}
+	return nil
+}
+
+// discard removes what was written so far.
+func (o *outputFile) discard() {
+	o.Close()
+	if o.name != "" {
+		os.Remove(o.File.Name())
+	}
+}
+
+// openOutputs opens all outputs of f. The files are returned too.
+func (c *cli) openOutputs(f *flags) (outs []report.Output, files []*outputFile, err error) {
+	for _, s := range f.outputs {
+		var w io.Writer = c.stdout
+		if s.file != "" {
+			o, err := createOutput(s.file)
+			if err != nil {
+				for _, o := range files {
+					o.discard()
+				}
+				return nil, nil, statusError{exitUsage, fmt.Errorf("cannot write: %w", err)}
+			}
+			files, w = append(files, o), o
+		}
+		outs = append(outs, report.Output{Format: s.format, Parts: s.parts, W: w})
+	}
+	return outs, files, nil
+}
