@@ -17,13 +17,18 @@ func (c *Conn) deliver(k *sink, s *capture.Segment, x, y uint8, end reassembly.S
 	xe, ye := c.at(x), c.at(y)
 	ack := reassembly.Seq(s.Ack)
 	xe.sample(ack, k.now)
-	ye.sp.Acked(ack)
-	c.offer(xe, ye, s)
+	if c.ackValid(ye, ack) {
+		ye.sp.Acked(ack)
+		c.offer(xe, ye, s)
+	}
 	if s.SeqLen() > 0 && ye != xe {
 		ye.await(end, k.now)
 	}
 	if y == x || ye == xe {
 		ye = xe
+	}
+	if finAgain && ye != xe {
+		c.redeliver(k, xe, ye, y)
 	}
 	switch ye.state() {
 	case SynReceived:
@@ -37,24 +42,10 @@ func (c *Conn) deliver(k *sink, s *capture.Segment, x, y uint8, end reassembly.S
 		}
 	}
 	if ye.sp.HasFin && ye.sp.Fin.Less(ack) {
-		if !ye.is(finHeard) {
-			ye.has |= finHeard
-			ye.finAckAt = k.now
-		}
-		switch ye.state() {
-		case FinWait1:
-			c.enter(k, y, FinWait2, Presumed, RuleAckOfFin)
-		case Closing:
-			c.enter(k, y, TimeWait, Presumed, RuleAckOfFin)
-		case LastAck:
-			c.enter(k, y, Closed, Presumed, RuleAckOfFin)
-		}
+		c.hearFin(k, ye, y, k.now)
 	}
 	if fin && covers {
 		xe.has |= finCarried
-	}
-	if finAgain && ye != xe {
-		c.redeliver(k, xe, ye, y)
 	}
 	if xe.sp.FinInOrder() && !xe.is(finTaken) && !xe.is(finVirtual) {
 		c.takeFin(k, xe, ye, y)
@@ -62,7 +53,34 @@ func (c *Conn) deliver(k *sink, s *capture.Segment, x, y uint8, end reassembly.S
 	if s.Len > 0 || fin {
 		c.expectAnswer(k, ye, fin)
 	}
-	xe.heard(k.now)
+}
+
+// ackValid reports whether an acknowledgment can be one of e's present
+// sequence space: a challenge ACK to a new SYN still names the old one.
+func (c *Conn) ackValid(e *Endpoint, ack reassembly.Seq) bool {
+	if !e.sp.HasISS {
+		return true
+	}
+	if e.state() == SynSent {
+		return e.sp.ISS.Less(ack) && ack.LessEq(e.sp.Nxt)
+	}
+	return e.sp.ISS.Less(ack) && ack.Diff(e.sp.Nxt) < 1<<28
+}
+
+// hearFin: an acknowledgment of y's FIN, seen at the time at, reaches y.
+func (c *Conn) hearFin(k *sink, ye *Endpoint, y uint8, at int64) {
+	if !ye.is(finHeard) {
+		ye.has |= finHeard
+		ye.finAckAt = at
+	}
+	switch ye.state() {
+	case FinWait1:
+		c.enter(k, y, FinWait2, Presumed, RuleAckOfFin)
+	case Closing:
+		c.enter(k, y, TimeWait, Presumed, RuleAckOfFin)
+	case LastAck:
+		c.enter(k, y, Closed, Presumed, RuleAckOfFin)
+	}
 }
 
 // takeFin: x's FIN, in order, reaches y.
@@ -110,6 +128,3 @@ func (c *Conn) expectAnswer(k *sink, ye *Endpoint, fin bool) {
 		ye.arm(timerCookie, due)
 	}
 }
-
-// heard is called when a segment of the endpoint was applied.
-func (e *Endpoint) heard(now int64) {}

@@ -66,28 +66,29 @@ type counters struct {
 type fact uint32
 
 const (
-	sentSyn    fact = 1 << iota // bare SYN
-	sentSynAck                  //
-	spoke                       // a segment that is neither SYN nor RST: it is synchronised
-	sentData                    // payload
-	ackedFin                    // acknowledged the peer's FIN
-	finHeard                    // the peer acknowledged its FIN, and that is presumed to have arrived
-	finTaken                    // its FIN is presumed to have been delivered in order
-	finCarried                  // its FIN carried the acknowledgment of the peer's FIN
-	finVirtual                  // its FIN was not seen; a later segment's number shows it
-	sentRst                     // a RST of its own closed it
-	gotRst                      // the peer's RST closed it
-	stuck                       // in SYN-RECEIVED until it proves itself: full accept queue
-	demoted                     // was taken back to SYN-RECEIVED once
-	repeated                    // sent a SYN,ACK that no SYN provoked
-	provoked                    // a SYN came since its last SYN,ACK
-	fastOpen                    // payload in the SYN towards it was accepted
-	cookie                      // was revoked to CLOSED as a SYN cookie
-	oldSyn                      // its SYN is older than its previous life: presumed until repeated
-	dataSyn                     // its SYN carried payload
-	scaled                      // sent a window scale
-	bareLast                    // its latest segment had no ACK
-	timedOut                    // a timer ended it
+	sentSyn     fact = 1 << iota // bare SYN
+	sentSynAck                   //
+	spoke                        // a segment that is neither SYN nor RST: it is synchronised
+	sentData                     // payload
+	ackedFin                     // acknowledged the peer's FIN
+	finHeard                     // the peer acknowledged its FIN, and that is presumed to have arrived
+	finTaken                     // its FIN is presumed to have been delivered in order
+	finCarried                   // its FIN carried the acknowledgment of the peer's FIN
+	finVirtual                   // its FIN was not seen; a later segment's number shows it
+	sentRst                      // a RST of its own closed it
+	gotRst                       // the peer's RST closed it
+	stuck                        // in SYN-RECEIVED until it proves itself: full accept queue
+	demoted                      // was taken back to SYN-RECEIVED once
+	repeated                     // sent a SYN,ACK that no SYN provoked
+	provoked                     // a SYN came since its last SYN,ACK
+	fastOpen                     // payload in the SYN towards it was accepted
+	cookie                       // was revoked to CLOSED as a SYN cookie
+	oldSyn                       // its SYN is older than its previous life: presumed until repeated
+	dataSyn                      // its SYN carried payload
+	scaled                       // sent a window scale
+	bareLast                     // its latest segment had no ACK
+	finRepeated                  // it repeated its FIN although the acknowledgment had been seen
+	timedOut                     // a timer ended it
 )
 
 func (e *Endpoint) is(f fact) bool { return e.has&f != 0 }

@@ -42,20 +42,33 @@ func (c *Conn) plain(k *sink, s *capture.Segment, x, y uint8) {
 			c.enter(k, x, CloseWait, Confirmed, RuleAckFin)
 		}
 	}
+	// settled: nothing of x is under way or waits for window, so that a FIN of
+	// its would have been seen.
+	settled := s.Len == 0 && xe.sp.Una == xe.sp.Nxt && ye.wnd != 0
+	if xe.sp.HasFin {
+		settled = true
+	}
+	if covers && !firstCover && !fin && settled && xe.presumed(CloseWait) && c.mode&midstream == 0 {
+		c.enter(k, x, CloseWait, Confirmed, RuleAckFin)
+	}
 	if finAgain {
 		c.finAgain(k, xe, ye, x)
 	}
 	if firstCover {
-		c.coversFin(k, xe, ye, x, firstFin)
+		c.coversFin(k, xe, ye, x, firstFin, settled)
 	}
 	if firstFin {
-		c.sendsFin(k, xe, ye, x, end, covers)
+		c.sendsFin(k, xe, ye, x, covers, xe.sp.Una == seq || s.Len > 0 && xe.sp.Una == xe.sp.Nxt)
 	}
 	if fin {
 		xe.finSeen(k.now, finAgain)
 	}
 	xe.sp.Send(seq, end, fin)
 	c.deliver(k, s, x, y, end, fin, finAgain, covers)
+	if fin && !xe.is(finHeard) && xe.is(finRepeated) && ye.ackAt[0] != 0 && k.now-ye.ackAt[0] <= xe.reach() && xe.sp.Fin.Less(ye.acks[0]) {
+		// A later acknowledgment of its FIN was already on its way.
+		c.hearFin(k, xe, x, ye.ackAt[0])
+	}
 	if again && xe.state() != Closed {
 		// Its segment was already on its way when the RST came.
 		c.enter(k, x, Closed, Presumed, RuleRstDelivered)
@@ -183,13 +196,21 @@ func (c *Conn) unhear(k *sink, x uint8, ye *Endpoint, r Rule) {
 	case Closing:
 		done = c.revoke(k, x, FinWait1, r)
 	case TimeWait:
-		to := FinWait1
-		if e.is(finHeard) && e.passed(FinWait2) {
-			to = FinWait2
+		if e.is(finHeard) && e.finAckAt < ye.finAt {
+			done = c.revoke(k, x, FinWait2, r)
+			if done && e.state() != FinWait2 {
+				// By way of CLOSING, which falls with the FIN.
+				c.revoke(k, x, FinWait1, r)
+				c.enter(k, x, FinWait2, Presumed, RuleAckOfFin)
+			}
+			break
 		}
-		done = c.revoke(k, x, to, r)
-		if done && e.is(finHeard) && e.state() == FinWait1 {
+		// The acknowledgment came with the FIN, or after it.
+		done = c.revoke(k, x, FinWait1, r)
+		if done && e.is(finHeard) && e.finAckAt > ye.finAt {
 			c.enter(k, x, FinWait2, Presumed, RuleAckOfFin)
+		} else if done {
+			e.has &^= finHeard
 		}
 	}
 	if done {
@@ -198,12 +219,13 @@ func (c *Conn) unhear(k *sink, x uint8, ye *Endpoint, r Rule) {
 }
 
 // coversFin: x acknowledges y's FIN for the first time.
-func (c *Conn) coversFin(k *sink, xe, ye *Endpoint, x uint8, firstFin bool) {
+func (c *Conn) coversFin(k *sink, xe, ye *Endpoint, x uint8, firstFin, settled bool) {
 	xe.has |= ackedFin
 	ye.has |= finTaken
 	cert := Confirmed
-	if firstFin || c.mode&midstream != 0 && !xe.is(sentData) {
-		// In mid-stream an earlier FIN of x would look the same.
+	if firstFin || c.mode&midstream != 0 && !xe.is(sentData) || !settled {
+		// In mid-stream an earlier FIN of x would look the same; so would
+		// one that waits behind data which the peer has yet to take.
 		cert = Presumed
 	}
 	switch xe.state() {
@@ -213,10 +235,18 @@ func (c *Conn) coversFin(k *sink, xe, ye *Endpoint, x uint8, firstFin bool) {
 	case Established, CloseWait:
 		c.enter(k, x, CloseWait, cert, RuleAckFin)
 	case FinWait1, Closing:
-		if xe.is(finHeard) {
+		switch {
+		case xe.is(finHeard):
 			c.enter(k, x, TimeWait, Presumed, RuleAckFinTimeWait)
-		} else {
+		case !xe.sp.FinAcked():
 			c.enter(k, x, Closing, cert, RuleAckFinClosing)
+		case xe.is(finRepeated) || xe.state() == Closing:
+			c.enter(k, x, Closing, Presumed, RuleAckFinClosing)
+		default:
+			// Its acknowledgment was seen, and only doubted.
+			xe.has |= finHeard
+			c.enter(k, x, FinWait2, Presumed, RuleAckOfFin)
+			c.enter(k, x, TimeWait, Presumed, RuleAckFinTimeWait)
 		}
 	case FinWait2, TimeWait:
 		if !ye.is(finCarried) {
@@ -227,22 +257,35 @@ func (c *Conn) coversFin(k *sink, xe, ye *Endpoint, x uint8, firstFin bool) {
 }
 
 // sendsFin: x sends its first FIN. covers: the segment acknowledges y's FIN.
-func (c *Conn) sendsFin(k *sink, xe, ye *Endpoint, x uint8, end reassembly.Seq, covers bool) {
+// settled: y had acknowledged all that x sent before, so that the FIN did not
+// wait behind it.
+func (c *Conn) sendsFin(k *sink, xe, ye *Endpoint, x uint8, covers, settled bool) {
 	cert := Confirmed
 	if c.mode&midstream != 0 && !ye.is(sentData) && !xe.is(ackedFin) {
 		cert = Presumed // the peer may have sent its FIN before the capture began
 	}
+	virtual := xe.is(finVirtual)
 	xe.has &^= finVirtual | finHeard
+	if virtual && !covers {
+		// The FIN that was missed, late, and from before the peer's came.
+		c.revoke(k, x, Established, RuleFinShort)
+		c.enter(k, x, FinWait1, cert, RuleFin)
+		if xe.is(ackedFin) {
+			c.enter(k, x, Closing, Presumed, RuleAckFinClosing)
+		}
+		return
+	}
 	switch xe.state() {
 	case SynSent, SynReceived:
 		c.enter(k, x, Established, Presumed, RuleSpoke)
 		c.enter(k, x, FinWait1, cert, RuleFin)
 	case Established, FinWait1:
 		c.enter(k, x, FinWait1, cert, RuleFin)
-	case Closing:
-		c.enter(k, x, Closing, Presumed, RuleFin)
 	case CloseWait:
 		if xe.is(ackedFin) {
+			if !settled {
+				cert = Presumed // it may have closed before the peer's FIN came: CLOSING
+			}
 			c.enter(k, x, LastAck, cert, RuleFinLastAck)
 			break
 		}
@@ -253,8 +296,6 @@ func (c *Conn) sendsFin(k *sink, xe, ye *Endpoint, x uint8, end reassembly.Seq, 
 				c.enter(k, x, Closing, Presumed, RuleFinDelivered)
 			}
 		}
-	case LastAck:
-		c.enter(k, x, LastAck, cert, RuleFinLastAck)
 	}
 }
 
@@ -282,6 +323,7 @@ func (c *Conn) finAgain(k *sink, xe, ye *Endpoint, x uint8) {
 	if !xe.is(finHeard) || k.now-xe.finAckAt <= xe.reach() {
 		return
 	}
+	xe.has |= finRepeated
 	// It would not, had y's acknowledgment arrived.
 	switch xe.state() {
 	case FinWait2:

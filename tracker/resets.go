@@ -50,10 +50,17 @@ func (c *Conn) rstSent(k *sink, s *capture.Segment, xe, ye *Endpoint, x uint8) b
 	answers := c.answers(k, s, xe, ye)
 	switch {
 	case s.Flags&capture.ACK != 0 && xe.sp.Known && seq == xe.sp.Nxt:
-		// An abort: close() with data unread, SO_LINGER 0, a timeout (RFC 9293 section 3.10.5).
-		if st == SynSent && xe.is(sentSyn) {
-			// never synchronised: nothing else to take back
-			break
+		// An abort: close() with data unread, SO_LINGER 0, a timeout (RFC 9293
+		// section 3.10.5). It tells RCV.NXT: a FIN beyond that had not come.
+		if ye.is(finTaken) && !xe.is(ackedFin) && reassembly.Seq(s.Ack).LessEq(ye.sp.Fin) {
+			c.unhear(k, x, ye, RuleRstShort)
+		}
+		if xe.is(finHeard) && xe.rtt != 0 && k.now-xe.finAckAt < xe.rtt && xe.passed(FinWait2) {
+			// Sooner than a round trip after the acknowledgment of its FIN:
+			// that had not come.
+			if c.revoke(k, x, FinWait1, RuleRstShort) {
+				xe.has &^= finHeard
+			}
 		}
 	case st == SynSent && seq != xe.sp.ISS+1:
 		// It answers a stale segment of the peer; its own SYN goes on (RFC
@@ -134,7 +141,9 @@ func (c *Conn) rstDelivered(k *sink, s *capture.Segment, xe, ye *Endpoint, y uin
 	}
 	seq, ack := reassembly.Seq(s.Seq), reassembly.Seq(s.Ack)
 	last, heard := ye.lastAck()
-	exact := heard && seq == last || xe.sp.Known && xe.sp.HasUna && seq == xe.sp.Una || xe.sp.Known && seq == xe.sp.Edge
+	// RCV.NXT as y told it: its highest acknowledgment; its last one where x
+	// has begun anew, which y knows nothing of.
+	exact := xe.sp.Known && (xe.sp.HasUna && seq == xe.sp.Una || seq == xe.sp.Edge) || !xe.sp.HasUna && heard && seq == last
 	if isle, ok := xe.sp.RightmostIsle(); ok && seq == isle {
 		exact = true
 	}
@@ -160,7 +169,7 @@ func (c *Conn) rstDelivered(k *sink, s *capture.Segment, xe, ye *Endpoint, y uin
 	case CloseWait, LastAck, Closing:
 		// Linux also takes RCV.NXT-1 there: a FIN counted by one side only
 		// (tcp_reset_check).
-		if !exact && !(xe.sp.Known && seq == xe.sp.Edge-1) && !(heard && seq == last-1) {
+		if !exact && !(xe.sp.Known && seq == xe.sp.Edge-1) && !(xe.sp.HasUna && seq == xe.sp.Una-1) {
 			return false
 		}
 	default:

@@ -38,6 +38,7 @@ const (
 	RuleAckFinTimeWait
 	RuleAckShort
 	RuleRstSent
+	RuleRstShort
 	RuleRstAnswers
 	RuleRstBare
 	RuleRstDelivered
@@ -90,6 +91,7 @@ var rules = [NumRules]ruleText{
 	RuleAckFinTimeWait:   {"ack-fin-time-wait", "RFC 9293 section 3.6, figure 12", "it acknowledges the peer's FIN, its own being acknowledged"},
 	RuleAckShort:         {"ack-short", "RFC 9293 section 3.10.7.4", "it does not acknowledge the FIN that must have come: it did not"},
 	RuleRstSent:          {"rst", "RFC 9293 section 3.10.5", "it sends RST,ACK at SND.NXT: abort"},
+	RuleRstShort:         {"rst-short", "RFC 9293 section 3.10.5", "its RST does not acknowledge the peer's FIN: that had not come"},
 	RuleRstAnswers:       {"rst-answers", "RFC 9293 section 3.10.7.1", "its RST carries the number that the peer's segment acknowledges: it holds no such connection"},
 	RuleRstBare:          {"rst-bare", "RFC 9293 section 3.5.2", "a RST at SND.NXT that answers nothing; it may be forged"},
 	RuleRstDelivered:     {"rst-delivered", "RFC 5961 section 3.2; RFC 9293 section 3.10.7.4, second", "a RST exactly at RCV.NXT is on its way to it"},

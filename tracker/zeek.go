@@ -74,7 +74,7 @@ type zeekConn struct {
 	seen [2]uint8   // letters seen once, by role: a flip of roles leaves them
 	bits uint8      // zeekBegun ...
 	n    uint8      // letters of the history, or zeekSpilled
-	text [13]byte   // 20 letters of 5 bits, or where the spill has them
+	text [12]byte   // 19 letters of 5 bits, or where the spill has them
 }
 
 const (

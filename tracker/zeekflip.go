@@ -51,7 +51,7 @@ func (z *zeekConn) flipProductive(spill *zeekSpill) {
 		return
 	}
 	z.flip(spill)
-	z.n, z.text = 0, [13]byte{}
+	z.n, z.text = 0, [12]byte{}
 	z.add(zeekFlip, 0, spill)
 	z.add(zeekH, z.orig()^1, spill)
 	z.bits |= zeekSawOrig

@@ -25,7 +25,7 @@ const (
 const (
 	zeekResp    = uint8(len(zeekLetters)) // added to a code for the responder
 	zeekFlip    = 2*zeekResp + 1
-	zeekInline  = 20   // letters that fit in zeekConn.text
+	zeekInline  = 19   // letters that fit in zeekConn.text
 	zeekSpilled = 0xff // zeekConn.n: the history is in the spill
 )
 
@@ -141,7 +141,7 @@ func (z *zeekConn) add(code, side uint8, spill *zeekSpill) {
 		id := spill.take(z.hist(nil))
 		spill.add(id, zeekLetter(code))
 		z.n = zeekSpilled
-		z.text = [13]byte{byte(id), byte(id >> 8), byte(id >> 16), byte(id >> 24)}
+		z.text = [12]byte{byte(id), byte(id >> 8), byte(id >> 16), byte(id >> 24)}
 	}
 }
 

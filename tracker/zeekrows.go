@@ -40,6 +40,7 @@ type Zeek struct {
 	now     int64
 	created uint64
 	evicted uint64
+	most    int // records at one time
 }
 
 // zeekMaxRecords bounds the table: at some 600 octets a record it stays below
@@ -54,7 +55,7 @@ func (k *Zeek) Evicted() uint64 {
 // NewZeek makes a Zeek that hands each row to emit. The row is the receiver's
 // to keep.
 func NewZeek(emit func(*ZeekRow)) *Zeek {
-	return &Zeek{emit: emit, records: map[capture.Key]*zeekRecord{}}
+	return &Zeek{emit: emit, records: map[capture.Key]*zeekRecord{}, most: zeekMaxRecords}
 }
 
 // zeekRecord is one Connection of Zeek's session table.
@@ -106,7 +107,7 @@ func (k *Zeek) segment(seg *capture.Segment) {
 		r = nil
 	}
 	if r == nil {
-		if len(k.records) >= zeekMaxRecords {
+		if len(k.records) >= k.most {
 			k.evicted++
 			k.remove(k.timers[0]) // the one that would go first
 		}

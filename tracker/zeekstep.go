@@ -32,6 +32,9 @@ func (z *zeekConn) step(seg *capture.Segment, w *zeekWide, spill *zeekSpill) (ui
 		z.scaled8(&me.bad, zeekC, side, spill)
 		return side, false
 	}
+	if seg.Mark&capture.Cut != 0 {
+		return side, false // ExtractTCP_Header; the record is made all the same
+	}
 	// Process keeps this answer although a flip may change it below.
 	isOrig := z.role(side) == 0
 	z.notePartial(seg, isOrig)

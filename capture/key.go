@@ -1,0 +1,96 @@
+package capture
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/binary"
+	"math/bits"
+)
+
+// hashSeed makes the hash of a key different in each process, so that nobody
+// can prepare addresses and ports that fall into one slot of a table.
+var hashSeed = randomSeed()
+
+func randomSeed() (s [4]uint64) {
+	var b [32]byte
+	rand.Read(b[:]) // never fails: crypto/rand ends the program instead
+	for i := range s {
+		s[i] = binary.LittleEndian.Uint64(b[8*i:]) | 1
+	}
+	return s
+}
+
+// SeedHash fixes the seed of Key.Hash, for tests that pin an order or a
+// collision. It must be called before any Source is opened and any hash taken.
+func SeedHash(seed uint64) {
+	for i := range hashSeed {
+		seed += 0x9e3779b97f4a7c15 // splitmix64
+		z := (seed ^ seed>>30) * 0xbf58476d1ce4e5b9
+		z = (z ^ z>>27) * 0x94d049bb133111eb
+		hashSeed[i] = (z ^ z>>31) | 1
+	}
+}
+
+// mix folds the 128-bit product of two words: each input bit reaches all of
+// the result, which is what a table needs of a hash and about all it costs is
+// one multiplication.
+func mix(a, b uint64) uint64 {
+	hi, lo := bits.Mul64(a, b)
+	return hi ^ lo
+}
+
+// Hash is the value of Segment.Hash: seeded per process and the same for both
+// directions, because a Key has none.
+func (k *Key) Hash() uint32 {
+	ports := uint64(k.LoPort)<<16 | uint64(k.HiPort)
+	if !k.V6 {
+		lo, hi := binary.BigEndian.Uint32(k.Lo[:]), binary.BigEndian.Uint32(k.Hi[:])
+		return hash4(lo, hi, ports)
+	}
+	return hash6(binary.BigEndian.Uint64(k.Lo[:]), binary.BigEndian.Uint64(k.Lo[8:]),
+		binary.BigEndian.Uint64(k.Hi[:]), binary.BigEndian.Uint64(k.Hi[8:]), ports)
+}
+
+func hash4(lo, hi uint32, ports uint64) uint32 {
+	h := mix(uint64(lo)<<32|uint64(hi)^hashSeed[0], ports^hashSeed[1])
+	h = mix(h^hashSeed[2], hashSeed[3])
+	return uint32(h >> 32)
+}
+
+func hash6(a, b, c, d, ports uint64) uint32 {
+	h := mix(a^hashSeed[0], b^hashSeed[1])
+	h = mix(h^c, d^hashSeed[2])
+	h = mix(h^hashSeed[3], ports^hashSeed[1])
+	return uint32(h >> 32)
+}
+
+// ends writes the key, the side of src and the hash of a segment. src and dst
+// have four octets or both sixteen.
+func (s *Segment) ends(src, dst []byte, sport, dport uint16) {
+	if len(src) == 4 {
+		a, b := binary.BigEndian.Uint32(src), binary.BigEndian.Uint32(dst)
+		var side uint8
+		if a > b || a == b && sport > dport {
+			a, b, sport, dport, side = b, a, dport, sport, 1
+		}
+		s.Key = Key{LoPort: sport, HiPort: dport}
+		binary.BigEndian.PutUint32(s.Key.Lo[:4], a)
+		binary.BigEndian.PutUint32(s.Key.Hi[:4], b)
+		s.Side = side
+		s.Hash = hash4(a, b, uint64(sport)<<16|uint64(dport))
+		return
+	}
+	c := bytes.Compare(src[:16], dst[:16])
+	if c > 0 || c == 0 && sport > dport {
+		src, dst, sport, dport = dst, src, dport, sport
+		s.Side = 1
+	} else {
+		s.Side = 0
+	}
+	k := &s.Key
+	copy(k.Lo[:], src)
+	copy(k.Hi[:], dst)
+	k.LoPort, k.HiPort, k.V6 = sport, dport, true
+	s.Hash = hash6(binary.BigEndian.Uint64(src), binary.BigEndian.Uint64(src[8:]),
+		binary.BigEndian.Uint64(dst), binary.BigEndian.Uint64(dst[8:]), uint64(sport)<<16|uint64(dport))
+}

@@ -1,0 +1,158 @@
+package main
+
+import (
+	"errors"
+	"io"
+	"syscall"
+	"time"
+
+	"tcpstate/capture"
+	"tcpstate/report"
+	"tcpstate/tracker"
+)
+
+// analyse is the main job: read a capture, follow its connections, report.
+func (c *cli) analyse(f *flags) error {
+	intr := watchSignals()
+	defer intr.stop()
+	src, err := c.openSource(f, intr)
+	if err != nil {
+		return err
+	}
+	outs, files, err := c.openOutputs(f)
+	if err != nil {
+		src.Close()
+		return err
+	}
+	opts := f.report
+	opts.Outputs, opts.Color = outs, c.wantColor(f)
+	r := report.New(opts)
+	end, err := c.follow(f, src, r, intr)
+	for _, o := range files {
+		if err != nil {
+			o.discard()
+		} else {
+			err = o.commit()
+		}
+	}
+	if err != nil {
+		return quiet(err)
+	}
+	return c.verdict(f, end)
+}
+
+// ending is how reading came to its end.
+type ending struct {
+	stats       capture.Stats
+	interrupted bool
+	err         error // of the source, if it failed
+}
+
+// follow reads the source to its end, or until it is interrupted, and writes
+// the report. Its error is that of the report.
+func (c *cli) follow(f *flags, src capture.Source, r *report.Report, intr *interrupts) (ending, error) {
+	cfg, obs := f.tracker, r.Observer()
+	cfg.Transitions = obs.Transition != nil
+	t := tracker.New(cfg, obs)
+	bar := c.newProgress(f)
+	rd := startReader(src)
+	var (
+		e     ending
+		begun bool
+		stop  <-chan time.Time
+		live  = f.iface != ""
+	)
+	if f.duration > 0 {
+		stop = time.After(f.duration)
+	}
+	sig := intr.c
+	for e.err == nil {
+		select {
+		case m := <-rd.full:
+			e.stats, e.err = m.stats, m.err
+			if !begun && m.stats.Packets > 0 {
+				begun = true
+				r.Begin(&e.stats)
+			}
+			if len(m.batch.Segments) > 0 || m.batch.Now != 0 {
+				t.Process(m.batch)
+			}
+			rd.empty <- m.batch
+			bar.show(&e.stats)
+			if f.waits() {
+				r.Flush()
+			}
+			if err := r.Err(); err != nil {
+				rd.quit()
+				return e, err
+			}
+		case <-sig:
+			// What the source has read already is still worth having: let it
+			// come to an end by itself, but not for long.
+			e.interrupted, sig = true, nil
+			rd.stop()
+			stop = time.After(interruptGrace)
+		case <-stop:
+			if live && !e.interrupted {
+				rd.stop()
+				stop = time.After(interruptGrace)
+				live = false
+				continue
+			}
+			e.err = io.EOF
+		}
+	}
+	bar.done()
+	rd.quit()
+	if e.err == io.EOF {
+		e.err = nil
+	}
+	t.Finish()
+	return e, r.End(&e.stats, t.Totals(), t.Census())
+}
+
+// waits reports whether the input may come slowly, so that what is known
+// should be written at once.
+func (f *flags) waits() bool {
+	if f.iface != "" {
+		return true
+	}
+	for _, p := range f.paths {
+		if p == "-" {
+			return true
+		}
+	}
+	return false
+}
+
+// interruptGrace is how long a source may take to end after an interrupt.
+const interruptGrace = time.Second
+
+// openSource opens what is to be read.
+func (c *cli) openSource(f *flags, intr *interrupts) (capture.Source, error) {
+	if f.iface != "" {
+		return c.openLive(f)
+	}
+	src, err := capture.Open(capture.Options{
+		Paths: f.paths, Stdin: &endable{r: c.stdin, end: intr.ended}, Selection: f.selection,
+		MaxPackets: f.count, VerifyChecksums: f.checksums,
+	})
+	if err == nil {
+		return src, nil
+	}
+	var filter *capture.FilterError
+	if errors.As(err, &filter) || errors.Is(err, capture.ErrNoLibpcap) {
+		return nil, usageError("%w", err)
+	}
+	return nil, statusError{exitDamaged, err}
+}
+
+// quiet drops the error of a reader that closed our standard output: it has
+// seen enough.
+func quiet(err error) error {
+	switch {
+	case err == nil, errors.Is(err, syscall.EPIPE), errors.Is(err, io.ErrClosedPipe):
+		return nil
+	}
+	return statusError{exitUsage, err}
+}

@@ -1,0 +1,99 @@
+package main
+
+import (
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// interrupts tells of SIGINT and SIGTERM. The first ends the reading; after
+// it the signals have their default effect again, so that a second ends the
+// program.
+type interrupts struct {
+	c     chan struct{} // receives once
+	ended chan struct{} // closed then
+	sig   chan os.Signal
+}
+
+func watchSignals() *interrupts {
+	i := &interrupts{c: make(chan struct{}, 1), ended: make(chan struct{}), sig: make(chan os.Signal, 1)}
+	signal.Notify(i.sig, syscall.SIGINT, syscall.SIGTERM)
+	// A closed pipe is seen as an error of the write, so that files written
+	// at the same time are tidied up.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
+	go func() {
+		if _, ok := <-i.sig; ok {
+			signal.Stop(i.sig)
+			close(i.ended)
+			i.c <- struct{}{}
+		}
+	}()
+	return i
+}
+
+// stop ends the watch.
+func (i *interrupts) stop() {
+	signal.Stop(i.sig)
+	close(i.sig)
+}
+
+// endable is standard input that comes to an end when the program is
+// interrupted: what was read so far is then reported, also where the other
+// side of the pipe goes on or is silent.
+type endable struct {
+	r    io.Reader
+	end  <-chan struct{}
+	data chan chunk
+	free chan []byte
+	rest []byte // of the chunk at hand
+	buf  []byte
+	err  error
+}
+
+type chunk struct {
+	b   []byte
+	err error
+}
+
+// endableChunk is how much is read at once.
+const endableChunk = 256 << 10
+
+func (e *endable) Read(p []byte) (int, error) {
+	if e.data == nil {
+		e.start()
+	}
+	for len(e.rest) == 0 {
+		if e.err != nil {
+			return 0, e.err
+		}
+		if e.buf != nil {
+			e.free <- e.buf
+			e.buf = nil
+		}
+		select {
+		case c := <-e.data:
+			e.buf, e.rest, e.err = c.b[:cap(c.b)], c.b, c.err
+		case <-e.end:
+			e.err = io.EOF
+		}
+	}
+	n := copy(p, e.rest)
+	e.rest = e.rest[n:]
+	return n, nil
+}
+
+func (e *endable) start() {
+	e.data, e.free = make(chan chunk, 2), make(chan []byte, 3)
+	e.free <- make([]byte, endableChunk)
+	e.free <- make([]byte, endableChunk)
+	go func() {
+		for b := range e.free {
+			n, err := e.r.Read(b)
+			e.data <- chunk{b[:n], err}
+			if err != nil {
+				return
+			}
+		}
+	}()
+}

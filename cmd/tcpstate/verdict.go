@@ -1,0 +1,73 @@
+package main
+
+import (
+	"fmt"
+
+	"tcpstate/capture"
+)
+
+// verdict says on standard error what was wrong with the input, and is the
+// exit status.
+func (c *cli) verdict(f *flags, e ending) error {
+	st := &e.stats
+	damaged := false
+	for _, d := range st.Damage {
+		if e.interrupted && d.Cut {
+			continue // we cut it ourselves
+		}
+		warn := d.Cut && f.truncated
+		damaged = damaged || !warn
+		if !warn || !f.quiet {
+			c.complain("%s", damageText(&d))
+		}
+	}
+	if !f.quiet {
+		c.warn(f, st)
+	}
+	switch {
+	case e.interrupted && f.iface == "":
+		return statusError{code: exitInterrupted}
+	case e.interrupted && st.Packets == 0:
+		return statusError{code: exitInterrupted}
+	case e.err != nil:
+		return statusError{exitDamaged, e.err}
+	case damaged:
+		return statusError{code: exitDamaged}
+	}
+	return nil
+}
+
+// warn tells what a reader of the report should know about the input.
+func (c *cli) warn(f *flags, st *capture.Stats) {
+	if st.Dropped > 0 || st.IfDropped > 0 {
+		c.complain("the capture lost %d frames, and its interface %d", st.Dropped, st.IfDropped)
+	}
+	switch {
+	case st.Packets > 0 && st.Segments == 0:
+		c.complain("no TCP segment in %d frames", st.Packets)
+	case st.Segments > 0 && st.Selected == 0 && st.TaggedTCP > 0 && f.selection.Filter != "":
+		c.complain("the filter selected nothing, but %d TCP segments are VLAN-tagged: a filter sees them only after the word vlan, as in\n  -f 'vlan and (%s)'",
+			st.TaggedTCP, f.selection.Filter)
+	case st.Segments > 0 && st.Selected == 0:
+		c.complain("none of %d TCP segments is selected", st.Segments)
+	}
+}
+
+// damageText is one line on one reason.
+func damageText(d *capture.Damage) string {
+	what, ok := damageWords[d.Reason]
+	if !ok {
+		what = "cannot be read further"
+	}
+	s := fmt.Sprintf("%s: %s at byte %d (reason %s)", d.File, what, d.Offset, d.Reason)
+	if d.N > 1 {
+		s += fmt.Sprintf(", %d times", d.N)
+	}
+	return s
+}
+
+// damageWords puts the reasons of package capture into words.
+var damageWords = map[string]string{
+	"cut-short":       "cut short inside a record",
+	"block-too-large": "a block claims an impossible length",
+}
