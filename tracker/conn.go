@@ -155,7 +155,12 @@ func (c *Conn) cut(k *sink, side uint8, d uint8, r Rule) bool {
 		k.census.move(from, fc, e.state(), e.certainty(), k.now)
 	}
 	c.emit(k, side, from, e.state(), Revoked, r)
-	e.settle(k, from, e.state())
+	if e.state() == TimeWait {
+		// It never left TIME-WAIT, which runs on.
+		e.arm(timerTimeWait, e.twSince+int64(k.cfg.TimeWait))
+	} else {
+		e.settle(k, from, e.state())
+	}
 	return true
 }
 

@@ -175,13 +175,13 @@ func (c *Conn) synAck(k *sink, s *capture.Segment, x, y uint8) {
 		xe.count.synAcks++
 		xe.arm(timerSynAck, k.now+late(xe.gap))
 	}
-	xe.sample(ack, k.now)
-	if ye.sp.Known {
-		ye.sp.Acked(ack)
-	}
-	c.offer(xe, ye, s)
-	// Delivery.
+	// Delivery, if it acknowledges y's SYN (RFC 9293 section 3.10.7.3, first check).
 	valid := ye.sp.HasISS && ye.sp.ISS.Less(ack) && ack.LessEq(ye.sp.Nxt)
+	if valid {
+		xe.sample(ack, k.now)
+		ye.sp.Acked(ack)
+		c.offer(xe, ye, s)
+	}
 	if ye != xe {
 		ye.await(iss.Add(1), k.now)
 	}

@@ -15,6 +15,9 @@ func (c *Conn) plain(k *sink, s *capture.Segment, x, y uint8) {
 	fin := s.Flags&capture.FIN != 0
 	end := seq.Add(s.SeqLen())
 
+	if !c.ackValid(ye, ack) {
+		return // of an earlier life, or a challenge ACK that names one
+	}
 	again := c.speaks(k, s, xe, ye, x)
 
 	// What x acknowledges of y's FIN, and whether the FIN is its first.
@@ -44,7 +47,7 @@ func (c *Conn) plain(k *sink, s *capture.Segment, x, y uint8) {
 	}
 	// settled: nothing of x is under way or waits for window, so that a FIN of
 	// its would have been seen.
-	settled := s.Len == 0 && xe.sp.Una == xe.sp.Nxt && ye.wnd != 0
+	settled := s.Len == 0 && seq == xe.sp.Nxt && xe.sp.Una == xe.sp.Nxt && ye.wnd != 0
 	if xe.sp.HasFin {
 		settled = true
 	}
@@ -58,7 +61,8 @@ func (c *Conn) plain(k *sink, s *capture.Segment, x, y uint8) {
 		c.coversFin(k, xe, ye, x, firstFin, settled)
 	}
 	if firstFin {
-		c.sendsFin(k, xe, ye, x, covers, xe.sp.Una == seq || s.Len > 0 && xe.sp.Una == xe.sp.Nxt)
+		inTime := !firstCover || k.now-ye.finAt <= xe.reach()+unheardAfter
+		c.sendsFin(k, xe, ye, x, covers, inTime && xe.sp.Una == seq)
 	}
 	if fin {
 		xe.finSeen(k.now, finAgain)
@@ -258,7 +262,8 @@ func (c *Conn) coversFin(k *sink, xe, ye *Endpoint, x uint8, firstFin, settled b
 
 // sendsFin: x sends its first FIN. covers: the segment acknowledges y's FIN.
 // settled: y had acknowledged all that x sent before, so that the FIN did not
-// wait behind it.
+// wait behind it, and y's FIN did not go unanswered for so long that an earlier
+// copy of x's may have been missed.
 func (c *Conn) sendsFin(k *sink, xe, ye *Endpoint, x uint8, covers, settled bool) {
 	cert := Confirmed
 	if c.mode&midstream != 0 && !ye.is(sentData) && !xe.is(ackedFin) {

@@ -62,10 +62,10 @@ func (c *Conn) rstSent(k *sink, s *capture.Segment, xe, ye *Endpoint, x uint8) b
 				xe.has &^= finHeard
 			}
 		}
-	case st == SynSent && seq != xe.sp.ISS+1:
+	case xe.sp.HasISS && (st == SynSent || !xe.is(spoke) && xe.is(sentSyn|sentSynAck)) && seq != xe.sp.ISS+1:
 		// It answers a stale segment of the peer; its own SYN goes on (RFC
-		// 9293 section 3.10.7.3, first check).
-		return answers
+		// 9293 section 3.10.7.3, first check, and 3.10.7.4, fifth).
+		return false
 	case answers:
 		c.takeBack(k, s, xe, ye, x)
 	case s.Flags&capture.ACK == 0 && xe.sp.Known && (seq == xe.sp.Nxt || xe.is(finVirtual) && seq == xe.sp.Fin) && st.Synchronised():

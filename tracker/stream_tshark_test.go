@@ -123,6 +123,14 @@ func tshark(t *testing.T, file, filter string, fields ...string) [][]string {
 		}
 		t.Skip(missing)
 	}
+	// Later versions also begin a stream at a SYN after FIN or RST.
+	if version, err := exec.Command(path, "--version").Output(); err != nil || !bytes.Contains(version, []byte(" 4.0.")) {
+		const other = "tshark is not version 4.0 (Debian 12 has it); others number streams by other rules"
+		if os.Getenv("TCPSTATE_REQUIRE_ALL") == "1" {
+			t.Fatal(other)
+		}
+		t.Skip(other)
+	}
 	args := []string{"-2", "-n", "-r", file, "-Y", filter, "-T", "fields"}
 	for _, f := range fields {
 		args = append(args, "-e", f)

@@ -296,8 +296,11 @@ func TestZeekBigStream(t *testing.T) {
 		ack.Ack, ack.Seq = seg.Seq+seg.Len, 5001
 		segs = append(segs, seg, ack)
 	}
+	// A retransmission from before the wrap is none after it, and no gap.
+	seg.Seq -= 3 << 30
+	segs = append(segs, seg)
 	rows := zeekRows(segs)
-	if len(rows) != 1 || rows[0].OrigBytes != total || rows[0].MissedBytes != 0 || rows[0].History != "ShADa" {
+	if len(rows) != 1 || rows[0].OrigBytes != total || rows[0].MissedBytes != 0 || rows[0].History != "ShADaT" {
 		t.Errorf("%d rows, first %+v", len(rows), rows[0])
 	}
 }
@@ -332,6 +335,25 @@ func TestZeekLongHistory(t *testing.T) {
 	}
 	if rows := zeekRows(segs); rows[0].History != want {
 		t.Error(rows[0].History)
+	}
+}
+
+func TestZeekIPBytes(t *testing.T) {
+	linuxSyn := capture.OptMSS | capture.OptSACKOK | capture.OptTS | capture.OptWScale
+	for _, test := range []struct {
+		seg  capture.Segment
+		want uint64
+	}{
+		{capture.Segment{}, 40},
+		{capture.Segment{Len: 100, Key: capture.Key{V6: true}}, 160},
+		{capture.Segment{Opts: linuxSyn}, 60},
+		{capture.Segment{Opts: capture.OptMSS | capture.OptSACKOK | capture.OptWScale}, 52},
+		{capture.Segment{Opts: capture.OptTS}, 52},
+		{capture.Segment{Opts: capture.OptTS | capture.OptSACK}, 64},
+	} {
+		if got := zeekIPBytes(&test.seg); got != test.want {
+			t.Errorf("%+v: %d, want %d", test.seg, got, test.want)
+		}
 	}
 }
 
@@ -387,4 +409,13 @@ func FuzzZeek(f *testing.F) {
 			t.Fatalf("gaps of %s, in the row %s", small, large)
 		}
 	})
+}
+
+func BenchmarkZeekConn(b *testing.B) {
+	segs := zeekPlay(&testing.T{}, 80, 40000, ">S <SA >A >A:100 <A"+strings.Repeat(" <A:1000 >A", 1000))
+	var z zeekConn
+	b.ReportAllocs()
+	for i := range b.N {
+		z.apply(&segs[i%len(segs)], nil)
+	}
 }
