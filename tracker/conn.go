@@ -137,6 +137,17 @@ func (c *Conn) revoke(k *sink, side uint8, s State, r Rule) bool {
 	return c.cut(k, side, d, r)
 }
 
+// cutBelow takes back the newest entry of s and all above it.
+func (c *Conn) cutBelow(k *sink, side uint8, s State, r Rule) bool {
+	e := c.at(side)
+	for d := e.depth; d > 0; d-- {
+		if e.path[d-1].state() == s {
+			return c.cut(k, side, d-1, r)
+		}
+	}
+	return false
+}
+
 // cut takes back what lies above depth d.
 func (c *Conn) cut(k *sink, side uint8, d uint8, r Rule) bool {
 	e := c.at(side)

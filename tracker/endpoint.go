@@ -46,7 +46,7 @@ type Endpoint struct {
 	twSince   int64 // entered TIME-WAIT, or the latest acceptable FIN in it
 	firstData int64 // its first payload in this life
 	rstSeq    reassembly.Seq
-	cutDepth  uint8 // depth that a short RST presumption leaves, see resets.go
+	deaf      uint8 // how often it went on long after a RST of the peer
 
 	count counters
 	wnd   uint16

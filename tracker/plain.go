@@ -133,6 +133,9 @@ func (c *Conn) speaks(k *sink, s *capture.Segment, xe, ye *Endpoint, x uint8) (a
 		again = k.now-xe.closedAt <= xe.reach()
 		if c.cut(k, x, xe.depth-1, RuleTalksAfterRst) && !again {
 			xe.has &^= gotRst
+			if xe.deaf < 255 {
+				xe.deaf++
+			}
 			c.notes.reopen()
 		}
 	case xe.is(timedOut):
@@ -184,7 +187,7 @@ func (c *Conn) proven(k *sink, s *capture.Segment, xe, ye *Endpoint, x uint8, mo
 		}
 	}
 	xe.has |= spoke
-	xe.has &^= stuck
+	xe.has &^= stuck | oldSyn
 	if xe.timer == timerCookie {
 		xe.disarm()
 	}

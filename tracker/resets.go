@@ -10,6 +10,13 @@ func (c *Conn) rst(k *sink, s *capture.Segment, x, y uint8) {
 	xe, ye := c.at(x), c.at(y)
 	seq := reassembly.Seq(s.Seq)
 	before := xe.state()
+	if xe.is(oldSyn) && xe.state() != Closed {
+		// The RST shows that the doubted SYN was not its own: what stood
+		// before it stands.
+		if c.cutBelow(k, x, SynSent, RuleSynOldRefused) {
+			xe.has &^= oldSyn
+		}
+	}
 	genuine := c.rstSent(k, s, xe, ye, x)
 	took := c.rstDelivered(k, s, xe, ye, y, before)
 	c.noteReset(k, s, x, y, before, genuine, took)
@@ -22,13 +29,8 @@ func (c *Conn) rst(k *sink, s *capture.Segment, x, y uint8) {
 		ye.has |= gotRst
 		ye.closedAt = k.now
 	}
-	// A RST that ends what was only a doubted SYN.
-	if xe.is(oldSyn) && xe.presumed(SynSent) {
-		c.cut(k, x, xe.depth-1, RuleSynOldRefused)
-		xe.has &^= oldSyn
-	}
-	if !xe.sp.Known && s.Flags&capture.ACK != 0 && ye.sp.Known {
-		xe.ttl = s.TTL
+	if !took && ye.is(gotRst) && ye.state() == Closed && c.answers(k, s, xe, ye) {
+		ye.closedAt = k.now // one more, for what was still on its way
 	}
 }
 
@@ -150,6 +152,12 @@ func (c *Conn) rstDelivered(k *sink, s *capture.Segment, xe, ye *Endpoint, y uin
 	switch st := ye.state(); st {
 	case Closed, Listen:
 		return false
+	default:
+		if ye.deaf >= 2 && st != TimeWait {
+			return false // it went on after two of them: they do not reach it, or are not taken
+		}
+	}
+	switch st := ye.state(); st {
 	case SynSent:
 		if s.Flags&capture.ACK == 0 || !ye.sp.ISS.Less(ack) || !ack.LessEq(ye.sp.Nxt) {
 			return false
