@@ -15,7 +15,7 @@ func (c *Conn) plain(k *sink, s *capture.Segment, x, y uint8) {
 	fin := s.Flags&capture.FIN != 0
 	end := seq.Add(s.SeqLen())
 
-	if !c.ackValid(ye, ack) {
+	if !c.ackValid(ye, ack) || xe.sp.HasISS && seq.Less(xe.sp.ISS) {
 		return // of an earlier life, or a challenge ACK that names one
 	}
 	again := c.speaks(k, s, xe, ye, x)

@@ -87,6 +87,10 @@ func rstRule(answers bool) Rule {
 	return RuleRstSent
 }
 
+// unmeasuredRTT bounds the round trip within which a RST may answer a segment
+// where none was measured: most paths are shorter.
+const unmeasuredRTT = 200 * ms
+
 // answers reports whether a RST of x is the answer to a segment of y: its
 // sequence number is that segment's acknowledgment (RFC 9293 section 3.10.7.1),
 // and the segment came after x's last one or within 1.5 round trips.
@@ -99,7 +103,7 @@ func (c *Conn) answers(k *sink, s *capture.Segment, xe, ye *Endpoint) bool {
 		}
 		rtt := xe.rtt
 		if rtt == 0 {
-			rtt = unknownRTT
+			rtt = unmeasuredRTT
 		}
 		if at >= xe.lastAt || k.now-at <= rtt+rtt/2+slack {
 			return true
@@ -165,7 +169,7 @@ func (c *Conn) rstDelivered(k *sink, s *capture.Segment, xe, ye *Endpoint, y uin
 		c.enter(k, y, Closed, Presumed, RuleRstRefused)
 		return true
 	case SynReceived:
-		if !exact && xe.sp.Known && !seq.In(xe.sp.Una, c.right(xe)) {
+		if !exact && !(heard && seq == last) && xe.sp.Known && !seq.In(xe.sp.Una, c.right(xe)) {
 			return false
 		}
 	case TimeWait:

@@ -143,6 +143,9 @@ func TestZeekRules(t *testing.T) {
 		{"SYN_SENT ignores data", 0, 0, ">S >A:5 >A:5", "S0 SD"},
 		{"a lone partial becomes an attempt", 0, 0, ">A/seq=1 >S/seq=0", "S0 AS"},
 		{"FIN, RST, FIN is orderly", 0, 0, up + ">F >R <F", "SF ShAFRf"},
+		{"RST, FIN is not", 0, 0, up + ">R <F", "RSTO ShARf"},
+		{"a SYN in a partial connection", 0, 0, ">A:5/seq=1 <A:5 >S/seq=0 <R", "RSTRH DdSr"},
+		{"REJ: a FIN is no payload", 0, 0, up + ">F >R <R", "REJ ShAFRr"},
 		{"FIN, FIN, RST is orderly", 0, 0, up + ">F <F >R", "SF ShAFfR"},
 		{"FIN, RST of one side", 0, 0, up + ">F >R", "RSTO ShAFR"},
 		{"reset is final", 0, 0, up + "<R <A:3 <F", "RSTR ShArdf"},
@@ -165,6 +168,7 @@ func TestZeekRules(t *testing.T) {
 		{"w after the own FIN", 0, 0, up + ">F/win=0 >F/seq=1/win=0", "S2 ShAFW"},
 		{"g", 0, 0, up + ">A:10/seq=11 <A", "S1 ShADaG"},
 		{"no g where the hole was filled", 0, 0, up + ">A:10/seq=11 >A:10/seq=1 <A", "S1 ShADTa"},
+		{"g for the first octet", 0, 0, up + ">A:1/seq=2 <A/ack=2", "S1 ShADaG"},
 		{"no g midstream", 0, 0, ">A:10/seq=1 <A >A:10/seq=31 <A", "OTH Da"},
 		{"c, and nothing else of that packet", 0, 0, ">S <SA >A:5/bad >A", "S1 ShCA"},
 		{"a cut header only makes the record", 0, 0, ">S/cut", "OTH "},
@@ -185,17 +189,23 @@ func TestZeekRules(t *testing.T) {
 		{"5 s after both FINs, not renewed", 0, 0, up + ">F <F +3s >A +3s >A", "SF ShAFf,OTH A"},
 		{"5 s after a RST", 80, 0, up + "<R +6s <R", "RSTR ShAr,RSTRH ^r"},
 		{"the other side's RST renews", 0, 0, up + "<R +4s >R +4s >R", "REJ ShArR"},
-		{"a FIN with a silent peer", 0, 0, ">S >F +6s <SA", "SH SF,OTH H"},
+		{"a FIN with a silent peer", 0, 0, ">S >F +5500ms <SA", "SH SF,OTH H"},
 		{"FIN, then RST of the same side", 0, 0, up + ">F +1s >R +16s >R", "RSTO ShAFR,OTH R"},
+		{"... looked at 6 s after the FIN", 0, 0, up + "+2s >F +10ms >R +7s >R", "RSTO ShAFR,OTH R"},
+		{"... or 5, 11, 17 s after the start", 0, 0, up + ">F +1s >R +9500ms >R", "RSTO ShAFR"},
 		{"half closed stays", 0, 0, up + ">F +200s <A:5 +200s <A:5", "S2 ShAFd"},
 		{"5 min idle", 0, 0, up + "+299s >A +301s >A", "S1 ShA,OTH A"},
 		{"1 h idle for ssh", 22, 0, up + "+3599s >A +3601s >A", "S1 ShA,OTH A"},
 		{"a close waits for payload", 0, 0, up + ">F/seq=+10 +20s <F/ack=1 +20s <A:5/ack=1", "SF ShAFfd"},
+		{"... and comes with its acknowledgement", 0, 0, up + ">F/seq=+10 +1s <F +6s >A", "SF ShAFfG,OTH A"},
+		{"a close waits for the other's payload to be acknowledged", 0, 0, up + ">A:100 <f >F +6s >A", "SF ShADfF"},
+		{"... but not if nobody acknowledges", 0, 0, up + strings.Repeat(">A:1400 ", 15) + "<f >F +6s >A", "SF ShADfF,OTH A"},
 		{"SYN with another number", 0, 0, ">S >S/seq=7", "S0 S,S0 S"},
 		{"SYN in a connection, same number", 0, 0, up + ">S/seq=0", "S1 ShA"},
 		{"SYN after a close, same number", 0, 0, up + ">F <F >S/seq=0", "SF ShAFf,S0 S"},
 		{"SYN after one FIN, same number", 0, 0, up + ">F >S/seq=0", "S2 ShAF,S0 S"},
 		{"SYN,ACK does not start one", 0, 0, up + "<SA/seq=77", "S1 ShA"},
+		{"SYN,ACK again after half a connection", 80, 0, "<SA <SA/seq=0", "OTH ^h"},
 		{"SYN,ACK after half a connection", 80, 0, "<SA <SA/seq=7", "OTH ^h,OTH ^h"},
 	}
 	for _, test := range tests {
@@ -245,6 +255,35 @@ func TestZeekRowNumbers(t *testing.T) {
 	}
 	if got != want {
 		t.Errorf("\n got %+v\nwant %+v", got, want)
+	}
+}
+
+// TestZeekBytes: payload by sequence numbers, and what of it was not seen.
+func TestZeekBytes(t *testing.T) {
+	const up = ">S <SA >A "
+	for _, test := range []struct {
+		rule, script       string
+		orig, resp, missed uint64
+	}{
+		{"sum", up + ">A:10 >A:10 <A:7 >F <F", 20, 7, 0},
+		{"retransmissions once", up + ">A:10 >A:10/seq=1 <A", 10, 0, 0},
+		{"known by acknowledgement only", up + "<A/ack=101", 100, 0, 100},
+		{"two holes", up + ">A:10/seq=11 >A/seq=31 <A/ack=31", 30, 0, 20},
+		{"a RST far off is not trusted", up + ">R/seq=+2000000", 0, 0, 0},
+		{"a RST nearby is", up + ">R/seq=+2000", 2000, 0, 0},
+		{"payload of a RST", up + ">R:50", 0, 0, 0},
+		{"nothing after a RST", up + ">A:5 >R >A:50/seq=500", 5, 0, 0},
+		{"acknowledgement of a RST", up + "<R/ack=500", 0, 0, 0},
+		{"acknowledgement of 0", ">S <SA <A/ack=-1000", 0, 0, 0},
+		{"a discovered half-open connection", ">S <A/ack=90 >r/seq=90", 0, 0, 0},
+		{"only SYN and FIN seen", ">S >F/seq=3000000000", 2999999999, 0, 0},
+		{"midstream", ">A:10 <A:5 >A:10 <A", 20, 5, 0},
+	} {
+		rows := zeekRows(zeekPlay(t, 9000, 40000, test.script))
+		if r := rows[0]; len(rows) != 1 || r.OrigBytes != test.orig || r.RespBytes != test.resp || r.MissedBytes != test.missed {
+			t.Errorf("%s: %s\n got %d, %d, missed %d in %d rows\nwant %d, %d, missed %d", test.rule, test.script,
+				r.OrigBytes, r.RespBytes, r.MissedBytes, len(rows), test.orig, test.resp, test.missed)
+		}
 	}
 }
 

@@ -146,7 +146,7 @@ func (r *zeekRecord) process(seg *capture.Segment, spill *zeekSpill) {
 	}
 	r.checkEOF(side)
 	if w.note&zeekDoClose != 0 {
-		r.close(side, w.note&zeekGenEvent != 0)
+		r.close(side)
 	}
 }
 
@@ -160,17 +160,17 @@ func (r *zeekRecord) checkEOF(side uint8) {
 	}
 	f.eof = true
 	if w.waiting {
-		r.close(side, r.orderly)
+		r.close(side)
 		w.waiting = false
 	}
 }
 
-// close is ConnectionClosed.
-func (r *zeekRecord) close(side uint8, orderly bool) {
+// close is ConnectionClosed. What it does to is_active shows nowhere, for it
+// cancels the timers that ask.
+func (r *zeekRecord) close(side uint8) {
 	w := &r.wide
 	if w.pending(&r.conn, side) {
 		w.waiting = true
-		r.orderly = r.orderly || orderly
 		return
 	}
 	w.waiting = false
@@ -181,14 +181,6 @@ func (r *zeekRecord) close(side uint8, orderly bool) {
 	me, peer := &r.conn.end[side], &r.conn.end[side^1]
 	switch {
 	case me.state == zeekReset, w.end[side^1].closed, peer.state == zeekInactive:
-		if me.prev != zeekInactive || peer.state != zeekInactive {
-			if r.orderly {
-				orderly, r.orderly = true, false
-			}
-			if orderly {
-				r.active = false // ConnectionFinished
-			}
-		}
 		r.closedAt(r.last)
 	case me.prev != zeekInactive:
 		r.halfClosedAt(r.last)

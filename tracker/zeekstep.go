@@ -7,7 +7,6 @@ type zeekNote uint8
 
 const (
 	zeekDoClose   zeekNote = 1 << iota // the segment closes its sender's side (do_close)
-	zeekGenEvent                       // ... in an orderly way (gen_event)
 	zeekQuiet                          // the connection is no longer active: connection_reset
 	zeekOpened                         // the originator's first SYN: the attempt timer starts
 	zeekUp                             // connection_established
@@ -191,7 +190,7 @@ func (z *zeekConn) move(seg *capture.Segment, side uint8, isOrig bool, spill *ze
 		var note zeekNote
 		if seg.Has(capture.FIN) {
 			me.set(zeekClosed)
-			note |= zeekDoClose | zeekGenEvent
+			note |= zeekDoClose
 		}
 		if seg.Has(capture.RST) {
 			me.set(zeekReset)
@@ -242,16 +241,11 @@ func (z *zeekConn) moveInactive(seg *capture.Segment, side uint8, isOrig bool, s
 	}
 	if seg.Has(capture.FIN) {
 		me.set(zeekClosed)
-		note |= zeekDoClose | zeekGenEvent
+		note |= zeekDoClose
 	}
 	if seg.Has(capture.RST) {
 		me.set(zeekReset)
 		note |= zeekDoClose
-		if isOrig && peer.state == zeekEstablished || !isOrig && (peer.state == zeekSynSent || peer.state == zeekSynAckSent) {
-			note &^= zeekGenEvent // a rejection
-		} else {
-			note |= zeekGenEvent
-		}
 	}
 	if me.state != zeekInactive {
 		return note
@@ -285,7 +279,7 @@ func moveEstablished(seg *capture.Segment, me, peer *zeekEnd) zeekNote {
 		if peer.state == zeekReset && peer.prev == zeekClosed {
 			peer.set(zeekClosed) // FIN, RST, FIN: an orderly end after all
 		}
-		note |= zeekDoClose | zeekGenEvent
+		note |= zeekDoClose
 	}
 	if rst {
 		me.set(zeekReset)

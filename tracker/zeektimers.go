@@ -31,7 +31,6 @@ type zeekClock struct {
 	remove   int64    // when ConnDeleteTimer fires
 	looks    [2]int64 // when ExpireTimer first fires: since the start, since a half close
 	active   bool     // is_active
-	orderly  bool     // deferred_gen_event
 	deadline int64
 	index    int // in the heap, plus one; 0: not in it
 }
@@ -82,7 +81,7 @@ func (r *zeekRecord) due(now int64) int64 {
 	if !r.active {
 		return at
 	}
-	if p.state == zeekInactive && (o.state == zeekSynSent || o.state == zeekSynAckSent) && r.attempt > now {
+	if p.state == zeekInactive && (o.state == zeekSynSent || o.state == zeekSynAckSent) {
 		at = min(at, r.attempt) // AttemptTimer
 	}
 	// ExpireTimer
