@@ -53,6 +53,7 @@ type walk struct {
 	name    string
 	format  string
 	snap    uint32
+	endless bool // one of its interfaces has no snap length
 	packets uint64
 	links   []string
 	damage  []Damage
@@ -106,9 +107,8 @@ func (c *walk) see(i *iface) {
 		return
 	}
 	i.counted = true
-	if i.snap > c.snap {
-		c.snap = i.snap
-	}
+	c.snap = max(c.snap, i.snap)
+	c.endless = c.endless || i.snap == 0
 	name := LinkName(i.link)
 	for _, l := range c.links {
 		if l == name {

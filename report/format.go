@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"io"
 
+	"tcpstate/capture"
 	"tcpstate/tracker"
 )
 
@@ -25,7 +26,7 @@ type Format struct {
 }
 
 // Formats lists all outputs, the default first.
-var Formats = []*Format{jsonFormat, ndjsonFormat}
+var Formats = []*Format{tableFormat, jsonFormat, ndjsonFormat, csvFormat, zeekFormat}
 
 // FindFormat returns the format of that name, or nil.
 func FindFormat(name string) *Format {
@@ -63,6 +64,12 @@ type Formatter interface {
 	Transition(*tracker.Transition)
 	Connection(*Record)
 	End(*Final)
+}
+
+// BatchReader is a Formatter that needs the segments themselves. Batch is
+// called with each batch after the tracker has seen it.
+type BatchReader interface {
+	Batch(*capture.Batch)
 }
 
 // Final is what is known at the end.

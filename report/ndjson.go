@@ -4,7 +4,7 @@ import "tcpstate/tracker"
 
 var ndjsonFormat = &Format{
 	Name:    "ndjson",
-	Doc:     "one JSON object per line, written as connections end",
+	Doc:     "one JSON object per line, as connections end",
 	Parts:   PartSummary | PartFindings | PartConnections | PartServices,
 	Can:     PartSummary | PartFindings | PartConnections | PartTransitions | PartServices,
 	Ordered: true,

@@ -42,7 +42,11 @@ func New(opts Options) *Report {
 	r := &Report{opts: opts, serv: newServices()}
 	for _, o := range opts.Outputs {
 		e := &Env{W: bufio.NewWriterSize(o.W, outputBuffer), Parts: o.Parts, Style: opts.Style}
-		r.outs = append(r.outs, sink{o.Format.New(e), e.W, o.Parts})
+		s := sink{o.Format.New(e), e.W, o.Parts}
+		if o.Format.Whole {
+			s.parts = 0 // it makes its own rows
+		}
+		r.outs = append(r.outs, s)
 	}
 	r.records = opts.Where != nil || r.shows(PartConnections) || r.shows(PartTop)
 	if opts.Active() && r.shows(PartSummary) {
@@ -84,6 +88,16 @@ func (r *Report) Begin(st *capture.Stats) {
 	r.capture = NewCapture(st)
 	for _, o := range r.outs {
 		o.Begin(r.capture)
+	}
+}
+
+// Batch hands a batch to the outputs that read segments themselves. It is
+// called after the tracker has seen the batch.
+func (r *Report) Batch(b *capture.Batch) {
+	for _, o := range r.outs {
+		if br, ok := o.Formatter.(BatchReader); ok {
+			br.Batch(b)
+		}
 	}
 }
 

@@ -37,14 +37,15 @@ type Endpoint struct {
 	lastAt int64  // its latest segment that was no copy
 	lastSg uint64 // what makes a copy of it a copy (signature)
 
-	synAt     int64 // latest SYN or SYN,ACK
-	synAckAt  int64 // when the peer's acknowledgment of its SYN was first seen, 0 not
-	finAt     int64 // first FIN
-	finLast   int64 // latest FIN
-	finAckAt  int64 // when the peer's acknowledgment of its FIN was first seen since finAckHeard was last cleared
-	closedAt  int64 // when its own or the peer's RST closed it
-	twSince   int64 // entered TIME-WAIT, or the latest acceptable FIN in it
-	firstData int64 // its first payload in this life
+	synAt     int64  // latest SYN or SYN,ACK
+	synAckAt  int64  // when the peer's acknowledgment of its SYN was first seen, 0 not
+	finAt     int64  // first FIN
+	finLast   int64  // latest FIN
+	finAckAt  int64  // when the peer's acknowledgment of its FIN was first seen since finAckHeard was last cleared
+	closedAt  int64  // when its own or the peer's RST closed it
+	twSince   int64  // entered TIME-WAIT, or the latest acceptable FIN in it
+	firstData int64  // its first payload in this life
+	finSig    uint64 // of the latest FIN, see finSig
 	rstSeq    reassembly.Seq
 	deaf      uint8 // how often it went on long after a RST of the peer
 

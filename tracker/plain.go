@@ -16,7 +16,12 @@ func (c *Conn) plain(k *sink, s *capture.Segment, x, y uint8) {
 	end := seq.Add(s.SeqLen())
 
 	if !c.ackValid(ye, ack) || xe.sp.HasISS && seq.Less(xe.sp.ISS) {
-		return // of an earlier life, or a challenge ACK that names one
+		// Of an earlier life, or a challenge ACK that names one: it knows
+		// nothing of a SYN that was doubted.
+		if xe.is(oldSyn) && c.cutBelow(k, x, SynSent, RuleSynOldRefused) {
+			xe.has &^= oldSyn
+		}
+		return
 	}
 	again := c.speaks(k, s, xe, ye, x)
 
@@ -25,6 +30,11 @@ func (c *Conn) plain(k *sink, s *capture.Segment, x, y uint8) {
 	firstCover := covers && !xe.is(ackedFin)
 	finAgain := fin && xe.sp.HasFin && xe.sp.Fin == end-1 && !xe.is(finVirtual)
 	firstFin := fin && !finAgain
+	if sig := finSig(s); finAgain && sig == xe.finSig && sig != 0 {
+		finAgain = false // the network's copy of the FIN, not its sender's
+	} else if fin {
+		xe.finSig = sig
+	}
 
 	c.proven(k, s, xe, ye, x, firstCover || firstFin)
 	if ye.is(finTaken) && !covers && !xe.is(ackedFin) && k.now-ye.finLast > xe.reach() {
@@ -64,7 +74,7 @@ func (c *Conn) plain(k *sink, s *capture.Segment, x, y uint8) {
 		inTime := !firstCover || k.now-ye.finAt <= xe.reach()+unheardAfter
 		c.sendsFin(k, xe, ye, x, covers, inTime && xe.sp.Una == seq)
 	}
-	if fin {
+	if firstFin || finAgain {
 		xe.finSeen(k.now, finAgain)
 	}
 	xe.sp.Send(seq, end, fin)
@@ -77,6 +87,16 @@ func (c *Conn) plain(k *sink, s *capture.Segment, x, y uint8) {
 		// Its segment was already on its way when the RST came.
 		c.enter(k, x, Closed, Presumed, RuleRstDelivered)
 	}
+}
+
+// finSig tells a repeated FIN from the network's copy of it: the sender's has
+// another timestamp and IP identification. 0 if neither is there to tell.
+func finSig(s *capture.Segment) uint64 {
+	sig := uint64(s.IPID)
+	if s.Opts&capture.OptTS != 0 {
+		sig |= uint64(s.TSVal) << 16
+	}
+	return sig
 }
 
 // pickUp begins a connection in mid-stream. It reports whether the segment is
@@ -117,15 +137,23 @@ func (c *Conn) speaks(k *sink, s *capture.Segment, xe, ye *Endpoint, x uint8) (a
 	}
 	switch {
 	case xe.is(sentRst):
-		// Segments from before the RST may have been overtaken by it.
-		end := reassembly.Seq(s.Seq).Add(s.SeqLen())
-		if k.now-xe.closedAt <= xe.reach() && end.LessEq(xe.rstSeq) {
+		// Segments from before the RST may have been overtaken by it. After a
+		// round trip what goes beyond its number was sent later; what does
+		// not may still be a copy that the network held up.
+		wait := xe.reach()
+		if xe.certainty() == Confirmed {
+			wait = max(3*xe.rtt, 100*ms)
+		}
+		if xe.certainty() == Confirmed && reassembly.Seq(s.Seq).Add(s.SeqLen()).LessEq(xe.rstSeq) {
+			wait = max(second, 4*xe.rtt)
+		}
+		if k.now-xe.closedAt <= wait {
 			return false
 		}
-		if xe.certainty() != Confirmed {
-			c.cut(k, x, xe.depth-1, RuleTalksAfterOwnRst)
-		} else {
+		if xe.certainty() == Confirmed {
 			c.disown(k, x)
+		} else {
+			c.cut(k, x, xe.depth-1, RuleTalksAfterOwnRst)
 		}
 		xe.has &^= sentRst
 		c.notes.reopen()

@@ -70,6 +70,10 @@ func (c *Conn) rstSent(k *sink, s *capture.Segment, xe, ye *Endpoint, x uint8) b
 		return false
 	case answers:
 		c.takeBack(k, s, xe, ye, x)
+		if st == FinWait2 && xe.state() == FinWait2 && k.now-xe.finAckAt >= int64(k.cfg.FinTimeout) {
+			c.enter(k, x, Closed, Confirmed, RuleFinWait2Elapsed)
+			return true
+		}
 	case s.Flags&capture.ACK == 0 && xe.sp.Known && (seq == xe.sp.Nxt || xe.is(finVirtual) && seq == xe.sp.Fin) && st.Synchronised():
 		c.enter(k, x, Closed, Presumed, RuleRstBare)
 		return true

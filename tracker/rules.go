@@ -52,6 +52,7 @@ const (
 	RuleSynElapsed
 	RuleSynAckElapsed
 	RuleFinElapsed
+	RuleFinWait2Elapsed
 	RuleTimeWaitElapsed
 	NumRules
 )
@@ -105,6 +106,7 @@ var rules = [NumRules]ruleText{
 	RuleSynElapsed:       {"syn-elapsed", "RFC 9293 section 3.8.3; Linux tcp_write_timeout", "the SYN's next repeat did not come"},
 	RuleSynAckElapsed:    {"syn-ack-elapsed", "Linux reqsk_timer_handler", "the SYN,ACK's next repeat did not come"},
 	RuleFinElapsed:       {"fin-elapsed", "RFC 9293 section 3.8.3; Linux tcp_orphan_retries", "the FIN's next repeat did not come"},
+	RuleFinWait2Elapsed:  {"fin-wait-2-elapsed", "Linux tcp_fin_timeout; oracle 06_close_wait_leak", "its RST shows that it had given FIN-WAIT-2 up: an orphan keeps it no longer than the FIN timeout"},
 	RuleTimeWaitElapsed:  {"time-wait-elapsed", "RFC 9293 section 3.6.1", "2MSL since the last FIN"},
 }
 

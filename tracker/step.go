@@ -43,3 +43,47 @@ func (c *Conn) shown(e, peer *Endpoint) EndState {
 	}
 	return EndState{e.state(), e.certainty()}
 }
+
+// Apply takes note of one segment and tells what it did. It makes a Conn
+// usable by itself: timers run out first, in packet time, as the segment's
+// time says. The caller gives segments of one 4-tuple, in order; a segment of
+// another one is a mistake of the caller's and is applied all the same.
+//
+// The slices of the Step are the caller's to keep.
+func (c *Conn) Apply(s *capture.Segment) Step {
+	cfg := DefaultConfig()
+	k := sink{keep: true, cfg: &cfg}
+	if c.mode&begun == 0 && c.Key == (capture.Key{}) {
+		c.Key, c.continues = s.Key, -1
+		if s.Flags&capture.SYN == 0 {
+			c.guessRoles(s, false, false)
+		}
+	}
+	c.expire(&k, s.Time)
+	st := c.before(s)
+	st.Timers = k.changes
+	k.changes = nil
+	class := c.apply(&k, s)
+	c.done(&st, class, k.changes)
+	return st
+}
+
+// Expire lets timers run out up to now, ns, and returns what they did.
+func (c *Conn) Expire(now int64) []Transition {
+	cfg := DefaultConfig()
+	k := sink{keep: true, cfg: &cfg}
+	c.expire(&k, now)
+	return k.changes
+}
+
+// End is the best estimate of one end, by side of Key.
+func (c *Conn) End(side uint8) EndState {
+	return c.shown(c.at(side), c.at(side^1))
+}
+
+// Life says everything of the connection so far. What needs the whole capture
+// (numbers, Zeek's and Wireshark's summaries) is left empty.
+func (c *Conn) Life() Life {
+	cfg := DefaultConfig()
+	return c.life(&cfg)
+}

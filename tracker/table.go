@@ -22,6 +22,7 @@ type entry struct {
 	conn   Conn
 	stream StreamBase
 	whole  Completeness
+	zeek   zeekConn
 	queued int64 // due of the alarm that stands for it, 0 none
 	endAt  int64 // when both ends were CLOSED
 	endFr  uint64

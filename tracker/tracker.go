@@ -20,7 +20,8 @@ type Tracker struct {
 	now    int64  // the latest time seen
 	plain  uint64 // segments free of SYN, FIN and RST
 	ports  answering
-	timers []Transition // for Step
+	spill  zeekSpill
+	timers map[uint32][]Transition // by slot, what elapsed since the last step; only for Observer.Step
 }
 
 // Totals counts over all lives.
@@ -38,6 +39,9 @@ func New(cfg Config, obs Observer) *Tracker {
 	t.k.census = &t.census
 	t.k.cfg = &t.cfg
 	t.k.keep = obs.Transition != nil || obs.Step != nil
+	if obs.Step != nil {
+		t.timers = map[uint32][]Transition{}
+	}
 	return t
 }
 
@@ -72,6 +76,9 @@ func (t *Tracker) advance(now int64) {
 		e.queued = 0
 		t.begin(0)
 		e.conn.expire(&t.k, a.due)
+		if t.obs.Step != nil && len(t.k.changes) > 0 {
+			t.timers[a.slot] = append(t.timers[a.slot], t.k.changes...)
+		}
 		t.after(e, a.slot)
 	}
 }
@@ -151,8 +158,11 @@ func (t *Tracker) segment(s *capture.Segment) {
 	var step Step
 	if t.obs.Step != nil {
 		step = c.before(s)
+		step.Timers = t.timers[slot]
+		delete(t.timers, slot)
 	}
 	class := c.apply(&t.k, s)
+	e.zeek.apply(s, &t.spill)
 	switch class {
 	case reassembly.Duplicate:
 		t.totals.Copies++
@@ -217,6 +227,8 @@ func (t *Tracker) renumber(e *entry, s *capture.Segment) {
 	}
 	e.conn = n
 	e.queued = 0
+	e.zeek.release(&t.spill)
+	e.zeek = zeekConn{}
 }
 
 // settled reports that nothing of the life goes on: each end is CLOSED or in
@@ -254,6 +266,8 @@ func (t *Tracker) again(e *entry) {
 	}
 	e.conn = n
 	e.queued = 0
+	e.zeek.release(&t.spill)
+	e.zeek = zeekConn{}
 }
 
 // report tells of a life that is over.
@@ -263,7 +277,18 @@ func (t *Tracker) report(e *entry) {
 	}
 	l := e.conn.life(&t.cfg)
 	l.Completeness = e.whole.Value()
+	l.ZeekState, l.ZeekHistory = e.zeek.state(&t.spill), e.zeek.hist(&t.spill)
 	t.obs.Life(&l)
+}
+
+// Elapsed returns the timers that ran out on each connection after its last
+// segment, by stream number; only with Observer.Step.
+func (t *Tracker) Elapsed() map[uint64][]Transition {
+	out := map[uint64][]Transition{}
+	for slot, ts := range t.timers {
+		out[t.table.at(slot).conn.id] = ts
+	}
+	return out
 }
 
 // Finish ends the capture at its last packet's time: lives that are over are

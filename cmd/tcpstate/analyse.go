@@ -76,6 +76,7 @@ func (c *cli) follow(f *flags, src capture.Source, r *report.Report, intr *inter
 			}
 			if len(m.batch.Segments) > 0 || m.batch.Now != 0 {
 				t.Process(m.batch)
+				r.Batch(m.batch)
 			}
 			rd.empty <- m.batch
 			bar.show(&e.stats)
@@ -89,8 +90,11 @@ func (c *cli) follow(f *flags, src capture.Source, r *report.Report, intr *inter
 		case <-sig:
 			// What the source has read already is still worth having: let it
 			// come to an end by itself, but not for long.
+			// Standard input ends by itself (endable).
 			e.interrupted, sig = true, nil
-			rd.stop()
+			if live || !f.waits() {
+				rd.stop()
+			}
 			stop = time.After(interruptGrace)
 		case <-stop:
 			if live && !e.interrupted {

@@ -49,6 +49,7 @@ type endable struct {
 	rest []byte // of the chunk at hand
 	buf  []byte
 	err  error
+	late int // chunks taken after the end
 }
 
 type chunk struct {
@@ -56,8 +57,11 @@ type chunk struct {
 	err error
 }
 
-// endableChunk is how much is read at once.
-const endableChunk = 256 << 10
+// endableChunk is how much is read at once, and endableChunks how often ahead.
+const (
+	endableChunk  = 256 << 10
+	endableChunks = 2
+)
 
 func (e *endable) Read(p []byte) (int, error) {
 	if e.data == nil {
@@ -73,9 +77,9 @@ func (e *endable) Read(p []byte) (int, error) {
 		}
 		select {
 		case c := <-e.data:
-			e.buf, e.rest, e.err = c.b[:cap(c.b)], c.b, c.err
+			e.take(c)
 		case <-e.end:
-			e.err = io.EOF
+			e.last()
 		}
 	}
 	n := copy(p, e.rest)
@@ -83,10 +87,27 @@ func (e *endable) Read(p []byte) (int, error) {
 	return n, nil
 }
 
+func (e *endable) take(c chunk) { e.buf, e.rest, e.err = c.b[:cap(c.b)], c.b, c.err }
+
+// last takes what was read before the end came, and no more than that: the
+// other side may go on for ever.
+func (e *endable) last() {
+	if e.late++; e.late <= endableChunks {
+		select {
+		case c := <-e.data:
+			e.take(c)
+			return
+		default:
+		}
+	}
+	e.err = io.EOF
+}
+
 func (e *endable) start() {
-	e.data, e.free = make(chan chunk, 2), make(chan []byte, 3)
-	e.free <- make([]byte, endableChunk)
-	e.free <- make([]byte, endableChunk)
+	e.data, e.free = make(chan chunk, endableChunks), make(chan []byte, endableChunks)
+	for range endableChunks {
+		e.free <- make([]byte, endableChunk)
+	}
 	go func() {
 		for b := range e.free {
 			n, err := e.r.Read(b)

@@ -1,3 +1,92 @@
 package main
 
-func usage() string { return "" }
+import (
+	"fmt"
+	"strings"
+
+	"tcpstate/report"
+)
+
+// usage is the text of --help, set by hand so that it reads like a page. A
+// test holds it and the flags together.
+func usage() string {
+	var formats strings.Builder
+	for _, f := range report.Formats {
+		fmt.Fprintf(&formats, "                              %-8s %s\n", f.Name, f.Doc)
+	}
+	return strings.Replace(page, "FORMATS\n", formats.String(), 1)
+}
+
+const page = `tcpstate - which state each end of every TCP connection is in, how it got
+there and how sure that is
+
+  tcpstate [flags] FILE...                        analyse captures and report
+  tcpstate [flags] -r FILE [-r FILE...] [FILTER]  the same, tcpdump's way
+  tcpstate [flags] -i IFACE [FILTER]              live until interrupted, then report
+
+FILE is pcap or pcapng, plain or compressed with gzip or zstd; "-" is standard
+input. Several files are one capture, merged in time order. FILTER is a pcap
+filter expression. A state with ? is presumed: the segment that causes it was
+seen on its way. One with ~ elapsed: a timer ran out.
+
+Input
+  -r, --read FILE             read FILE ("-" is standard input); may be repeated
+  -f, --filter EXPR           select packets by a pcap filter expression
+  -F, --filter-file FILE      the same, with the expression in FILE
+      --host ADDR             select packets of a host; may be repeated, as the
+      --net PREFIX            next three: a network such as 10.0.0.0/8,
+      --port N                a port,
+      --vlan N                a VLAN id
+  -c, --count N               stop after N packets
+      --allow-truncated       a file that ends inside a record is a warning only
+      --verify-checksums      ignore segments with a wrong checksum (off: offload
+                              makes sent segments look bad)
+
+Live capture
+  -i, --interface IFACE       capture from IFACE, or from any
+  -D, --list-interfaces       list the interfaces and end
+      --duration D            stop after D, such as 90s or 5m
+  -s, --snapshot-length N     octets to keep of each packet (256)
+  -B, --buffer-size KiB       size of the kernel's buffer
+  -p, --no-promiscuous-mode   only what is meant for this machine
+
+What is reported
+  -o, --output FORMAT[=FILE]  may be repeated, one of them on standard output:
+FORMATS
+      --show PARTS            any of summary, findings, connections, transitions,
+                              services, top, with commas between
+      --where EXPR            keep connections for which EXPR holds, such as
+                              client.state == "CLOSE-WAIT" && duration > 60;
+                              the names are those of the JSON records
+      --stream N[,N]          keep connections by number (Wireshark's tcp.stream)
+      --since T, --until T    keep what lies in this window; T is a time such as
+                              2026-11-20T22:48:00Z, 22:48:00 or 1795208387.18, or
+                              +90s after the first packet
+      --sort FIELD            order rows by FIELD, -FIELD from the largest
+      --limit N               rows in tables (20)
+
+How states end
+      --os NAME               timers of linux (default), windows, macos, freebsd
+                              or rfc
+      --time-wait D           how long TIME-WAIT lasts (60s)
+      --fin-timeout D         how long an orphan stays in FIN-WAIT-2 (60s)
+
+How it looks
+      --time CLOCK            times as utc (default), local, epoch or relative
+      --color WHEN            auto, always or never; NO_COLOR is honoured
+      --progress WHEN         auto, always or never
+  -q, --quiet                 only findings
+  -v, --verbose               more about the input
+  -n, --numeric               accepted; names are never looked up
+  -h, --help                  this page
+      --version               the version
+
+Exit status: 0 done, 2 wrong usage, 3 input unreadable or damaged (what could
+be read is reported), 4 a live capture cannot start, 130 interrupted.
+
+Examples
+  tcpstate server.pcap
+  tcpstate --where 'server.state == "CLOSE-WAIT"' --show connections server.pcap
+  ssh host tcpdump -U -s 256 -w - tcp | tcpstate -r -
+  tcpstate -o ndjson --show transitions server.pcap | jq -c 'select(.id == 3)'
+`

@@ -1,0 +1,89 @@
+package capture
+
+import (
+	"math"
+	"math/bits"
+)
+
+// clock turns the timestamps of one pcapng interface into nanoseconds since
+// 1970 (draft-ietf-opsawg-pcapng, options if_tsresol and if_tsoffset).
+type clock struct {
+	exp    uint8  // negative exponent
+	binary bool   // of base 2, else of base 10
+	mul    uint64 // base 10, up to 9 digits: nanoseconds per unit
+	offset int64  // seconds to add
+}
+
+// microseconds is the resolution of an interface that states none.
+var microseconds = newClock(6)
+
+// newClock reads the octet of if_tsresol: the top bit chooses base 2.
+func newClock(resol uint8) clock {
+	c := clock{exp: resol & 0x7f, binary: resol&0x80 != 0}
+	if !c.binary && c.exp <= 9 {
+		c.mul = 1
+		for range 9 - c.exp {
+			c.mul *= 10
+		}
+	}
+	return c
+}
+
+// nanos never fails: a time beyond what 64 bits of nanoseconds hold (about
+// 1678 to 2262) becomes the nearest that they do.
+func (c *clock) nanos(ts uint64) int64 {
+	if c.mul != 0 && c.offset == 0 {
+		if hi, lo := bits.Mul64(ts, c.mul); hi == 0 && lo <= math.MaxInt64 {
+			return int64(lo)
+		}
+	}
+	var sec, ns uint64
+	switch {
+	case !c.binary && c.exp <= 19:
+		p := uint64(1)
+		for range c.exp {
+			p *= 10
+		}
+		sec = ts / p
+		if c.exp <= 9 {
+			ns = ts % p * c.mul
+		} else {
+			ns = ts % p / (p / 1e9)
+		}
+	case !c.binary:
+		// Units below 10^-19 s: all of ts is less than two seconds.
+		d := uint64(1)
+		for range min(int(c.exp)-9, 20) {
+			if d > math.MaxUint64/10 {
+				d = 0
+				break
+			}
+			d *= 10
+		}
+		if d != 0 {
+			ns = ts / d
+		}
+	case c.exp < 64:
+		sec = ts >> c.exp
+		hi, lo := bits.Mul64(ts&(1<<c.exp-1), 1e9)
+		ns = hi<<(64-c.exp) | lo>>c.exp
+		if c.exp == 0 {
+			ns = 0
+		}
+	default: // 2^-64 s and finer
+		hi, _ := bits.Mul64(ts, 1e9)
+		if s := c.exp - 64; s < 64 {
+			ns = hi >> s
+		}
+	}
+	const most = math.MaxInt64/1_000_000_000 - 1
+	s := int64(min(sec, most))
+	if c.offset > 0 && s > most-min(c.offset, most) {
+		s = most
+	} else if c.offset < 0 && s < -most-max(c.offset, -most) {
+		s = -most
+	} else {
+		s += max(min(c.offset, most), -most)
+	}
+	return s*1e9 + int64(ns)
+}

@@ -1,0 +1,188 @@
+package capture
+
+import (
+	"math"
+	"sort"
+
+	"tcpstate/reassembly"
+)
+
+// reason is why a frame that claims to be IP was not analysed.
+type reason uint8
+
+const (
+	truncatedIP reason = iota
+	badIPVersion
+	badIPHeader
+	badIPLength
+	deepHeaders
+	cutTCP
+	badTCPLength
+	badTCPOffset
+	decoderPanic
+	tunnelDepth
+	truncatedTunnel
+	unknownLink
+	fragmentIncomplete
+	fragmentOverlap
+	fragmentLimit
+	numReasons
+)
+
+var reasonNames = [numReasons]string{
+	truncatedIP:        "truncated-ip",          // the IP header is cut
+	badIPVersion:       "bad-ip-version",        // neither what the layer below says nor 4 or 6
+	badIPHeader:        "bad-ip-header",         // header length below 20, or a broken extension header
+	badIPLength:        "bad-ip-length",         // total length below the headers'
+	deepHeaders:        "too-many-headers",      // IPv6 extension headers beyond maxHeaders
+	cutTCP:             "cut-tcp",               // fewer than 14 octets of TCP header
+	badTCPLength:       "bad-tcp-length",        // the IP payload is shorter than a TCP header
+	badTCPOffset:       "bad-tcp-offset",        // data offset below 5, or beyond the segment
+	decoderPanic:       "decoder-panic",         // a library's decoder failed
+	tunnelDepth:        "tunnel-depth",          // more than maxDepth packets inside each other
+	truncatedTunnel:    "truncated-tunnel",      // a tunnel header inside IP is cut or malformed
+	unknownLink:        "unsupported-link-type", // the whole link layer is unknown
+	fragmentIncomplete: "fragment-incomplete",   // the rest of the datagram never came
+	fragmentOverlap:    "fragment-overlap",      // fragments that contradict each other
+	fragmentLimit:      "fragment-limit",        // given up for want of room
+}
+
+// maxDepth bounds packets inside packets, maxHeaders the headers between an
+// IPv6 header and TCP: a frame of nothing but headers must end.
+const (
+	maxDepth   = 8
+	maxHeaders = 16
+	maxTags    = 8
+)
+
+// decoder takes frames apart and writes segments. It is used by one goroutine.
+type decoder struct {
+	verify bool
+	sel    *selector // nil: everything is selected
+	frags  *reassembly.Fragments
+
+	// the frame at hand
+	f     *frame
+	b     *Batch
+	mark  uint8
+	depth uint8
+	ntags uint8
+	match int8 // of the filter: -1 not yet known
+	vlan  uint16
+	tags  [maxTags]uint16
+
+	// counters
+	frames    uint64
+	segments  uint64
+	selected  uint64
+	quotes    uint64
+	tagged    uint64
+	timeBack  uint64
+	prev      int64
+	first     int64
+	last      int64
+	skips     [numReasons]Skip
+	filterErr error
+}
+
+func newDecoder(sel *selector, verify bool) *decoder {
+	d := &decoder{sel: sel, verify: verify, prev: math.MinInt64, last: math.MinInt64, vlan: NoVLAN}
+	d.frags = reassembly.NewFragments(reassembly.FragmentLimits{})
+	return d
+}
+
+// frame takes one frame and appends its segment, if it has one, to the batch,
+// which must have room.
+func (d *decoder) frame(f *frame, b *Batch) {
+	d.frames++
+	if d.frames == 1 {
+		d.first = f.time
+	}
+	var back uint8
+	if f.time < d.prev {
+		back = TimeBack
+		d.timeBack++
+	}
+	d.prev = f.time
+	if f.time > d.last {
+		d.last = f.time
+	}
+	b.Now = f.time
+
+	d.f, d.b = f, b
+	d.mark, d.depth, d.match = 0, 0, -1
+	d.ntags, d.vlan = 0, NoVLAN
+	n := len(b.Segments)
+	s := &b.Segments[:n+1][n]
+	if !d.link(f.ifc.link, f.data, f.wire, s) {
+		return
+	}
+	b.Segments = b.Segments[:n+1]
+	s.Time = f.time
+	s.Frame = d.frames
+	s.VLAN = d.vlan
+	s.Mark |= back
+	if s.Mark&Quoted != 0 {
+		d.quotes++
+		if d.sel != nil && !d.sel.keeps(d, s) {
+			s.Mark |= Unselected
+		}
+		return
+	}
+	d.segments++
+	if d.ntags > 0 {
+		d.tagged++
+	}
+	if d.sel != nil && !d.sel.keeps(d, s) {
+		s.Mark |= Unselected
+		return
+	}
+	d.selected++
+}
+
+// skip counts the frame at hand as not analysed. It returns false, for the
+// decoders' use.
+func (d *decoder) skip(r reason) bool {
+	k := &d.skips[r]
+	if k.N == 0 {
+		k.Frame = d.frames
+	}
+	k.N++
+	return false
+}
+
+// tag notes a VLAN tag of the frame; the last one is the innermost.
+func (d *decoder) tag(id uint16) {
+	d.vlan = id
+	if d.ntags < maxTags {
+		d.tags[d.ntags] = id
+		d.ntags++
+	}
+}
+
+// stats fills in what the decoder counts.
+func (d *decoder) stats(st *Stats) {
+	st.Packets, st.Segments, st.Selected = d.frames, d.segments, d.selected
+	st.Quotes, st.TaggedTCP, st.TimeBack = d.quotes, d.tagged, d.timeBack
+	if d.frames > 0 {
+		st.First, st.Last = d.first, d.last
+	}
+	skips := d.skips
+	for _, l := range []struct {
+		r    reason
+		lost reassembly.Lost
+	}{
+		{fragmentIncomplete, d.frags.Incomplete()},
+		{fragmentOverlap, d.frags.Overlapping()},
+		{fragmentLimit, d.frags.Evicted()},
+	} {
+		skips[l.r] = Skip{N: l.lost.Fragments, Frame: l.lost.First}
+	}
+	for r, k := range skips {
+		if k.N > 0 {
+			k.Reason = reasonNames[r]
+			st.Skipped = append(st.Skipped, k)
+		}
+	}
+	sort.Slice(st.Skipped, func(i, j int) bool { return st.Skipped[i].Reason < st.Skipped[j].Reason })
+}

@@ -1,0 +1,276 @@
+package capture
+
+import (
+	"io"
+	"sync/atomic"
+)
+
+// awake is how many files are kept open side by side. With more, those whose
+// time has not come are closed in between: a directory of rotated files needs
+// neither a descriptor nor a buffer for each.
+const awake = 16
+
+// pause is after how many frames Next returns even without a segment, so that
+// the caller's clock goes on and it can stop.
+const pause = 1 << 16
+
+// Open opens the files of o.Paths, or standard input, as one capture. Frames
+// of several files come in the order of their times, those of equal time in
+// the order of the files; within a file the order is that of the file.
+//
+// The first file that is no capture makes an UnreadableError, an expression
+// that does not compile for the files' links a FilterError, and an expression
+// in a program without libpcap ErrNoLibpcap. A file that is damaged behind its
+// header is no error: see Stats.Damage.
+//
+// If o.Paths has "-", Open waits until the first octets of o.Stdin arrive.
+func Open(o Options) (Source, error) {
+	expr, err := newFilter(o.Filter)
+	if err != nil {
+		return nil, err
+	}
+	if len(o.Paths) == 0 {
+		return nil, &UnreadableError{Name: "capture", Reason: "no file given"}
+	}
+	s := &fileSource{d: newDecoder(newSelector(&o.Selection, expr), o.VerifyChecksums), max: o.MaxPackets}
+	for _, p := range o.Paths {
+		in := &input{name: p, place: len(s.ins), one: len(o.Paths) == 1}
+		if p == "-" {
+			in.stdin, o.Stdin = o.Stdin, nil // it can be read once
+		}
+		if err := in.open(); err != nil {
+			s.Close()
+			return nil, err
+		}
+		s.ins = append(s.ins, in)
+		if expr != nil {
+			// The link type has to be known, which in pcapng stands in front
+			// of the first frame.
+			if in.advance(); in.ready {
+				_, err = expr.program(in.f.ifc.link)
+			} else if p, ok := in.cur.(*pcapReader); ok {
+				_, err = expr.program(p.ifc.link)
+			} else {
+				_, err = expr.program(linkEthernet)
+			}
+			if err != nil {
+				s.Close()
+				return nil, err
+			}
+		}
+		if len(o.Paths) > awake {
+			if !in.ready {
+				in.advance()
+			}
+			in.sleep()
+		}
+	}
+	return s, nil
+}
+
+// fileSource reads one or more files.
+type fileSource struct {
+	d      *decoder
+	ins    []*input
+	queue  []*input // those with frames left, a heap by (time, place in ins)
+	merged bool     // queue is made
+	max    uint64
+	over   bool
+	err    error
+	stop   atomic.Bool
+}
+
+// Stopper is a Source that another goroutine can stop. All sources of this
+// package are.
+type Stopper interface {
+	// Stop makes Next return io.EOF soon: for an interface at its next tick,
+	// for files at the next call. It may be called from any goroutine.
+	Stop()
+}
+
+func (s *fileSource) Stop() { s.stop.Store(true) }
+
+func (s *fileSource) Next(b *Batch) error {
+	b.Reset()
+	if cap(b.Segments) < BatchSize {
+		b.Segments = make([]Segment, 0, BatchSize)
+	}
+	if s.err != nil {
+		return s.err
+	}
+	if s.over || s.stop.Load() {
+		return io.EOF
+	}
+	before := s.d.frames
+	limit := before + pause
+	if s.max > 0 {
+		limit = min(limit, s.max)
+	}
+	var err error
+	if len(s.ins) > 1 {
+		err = s.merge(b, limit)
+	} else {
+		err = s.single(b, limit)
+	}
+	s.over = err == io.EOF || s.max > 0 && s.d.frames >= s.max
+	if s.d.filterErr != nil {
+		s.err = s.d.filterErr
+		b.Reset()
+		return s.err
+	}
+	if s.d.frames == before {
+		return io.EOF
+	}
+	return nil
+}
+
+// single reads the only file. The loops below are what a file costs beyond
+// reading it and decoding: no call through an interface stands in the first.
+func (s *fileSource) single(b *Batch, limit uint64) (err error) {
+	in, d := s.ins[0], s.d
+	w := &in.cur.state().w
+	w.hold = false
+	if in.ready {
+		in.ready = false
+		d.frame(&in.f, b)
+		w.hold = true
+	}
+	if p, ok := in.cur.(*pcapReader); ok {
+		for len(b.Segments) < BatchSize && d.frames < limit {
+			if err = p.next(&in.f); err != nil {
+				break
+			}
+			d.frame(&in.f, b)
+			p.w.hold = true
+		}
+	} else {
+		for len(b.Segments) < BatchSize && d.frames < limit {
+			if err = in.cur.next(&in.f); err != nil {
+				break
+			}
+			d.frame(&in.f, b)
+			w.hold = true
+		}
+	}
+	if err == io.EOF {
+		in.close()
+		w.buf = nil
+	}
+	return err
+}
+
+// merge takes frames from the file whose next one is the earliest.
+func (s *fileSource) merge(b *Batch, limit uint64) error {
+	if !s.merged {
+		s.merged = true
+		for _, in := range s.ins {
+			if in.ready || in.asleep || in.advance() == nil {
+				s.queue = append(s.queue, in)
+			}
+		}
+		s.order()
+	}
+	start := s.d.frames
+	for len(b.Segments) < BatchSize && s.d.frames < limit {
+		if len(s.queue) == 0 {
+			return io.EOF
+		}
+		in := s.queue[0]
+		if in.asleep {
+			in.wake()
+			s.settle()
+			continue
+		}
+		if !in.ready {
+			// Its frame was taken in the last round and the next one was
+			// not looked at yet, because that invalidates the frame.
+			in.cur.state().w.hold = s.d.frames > start
+			if in.advance() == errYield {
+				return errYield
+			}
+			s.settle()
+			continue
+		}
+		in.ready = false
+		in.packets++
+		s.d.frame(&in.f, b)
+	}
+	return nil
+}
+
+// settle puts the first of the queue where it belongs now, or takes it out.
+func (s *fileSource) settle() {
+	if s.queue[0].ended {
+		last := len(s.queue) - 1
+		s.queue[0], s.queue[last] = s.queue[last], nil
+		s.queue = s.queue[:last]
+	}
+	s.sink(0)
+}
+
+func (s *fileSource) order() {
+	for i := len(s.queue) / 2; i >= 0; i-- {
+		s.sink(i)
+	}
+}
+
+// sink moves an element of the heap down.
+func (s *fileSource) sink(i int) {
+	for {
+		c := 2*i + 1
+		if c >= len(s.queue) {
+			return
+		}
+		if c+1 < len(s.queue) && s.queue[c+1].before(s.queue[c]) {
+			c++
+		}
+		if !s.queue[c].before(s.queue[i]) {
+			return
+		}
+		s.queue[i], s.queue[c] = s.queue[c], s.queue[i]
+		i = c
+	}
+}
+
+func (in *input) before(o *input) bool {
+	return in.f.time < o.f.time || in.f.time == o.f.time && in.place < o.place
+}
+
+func (s *fileSource) Stats() Stats {
+	st := Stats{}
+	s.d.stats(&st)
+	for _, in := range s.ins {
+		c := in.cur.state()
+		fs := FileStats{Name: in.name, Format: c.format, Compression: in.zip, LinkTypes: append([]string(nil), c.links...), Packets: in.packets}
+		if len(s.ins) == 1 {
+			fs.Packets = s.d.frames
+		}
+		if !c.endless {
+			fs.SnapLen = c.snap
+		}
+		st.Files = append(st.Files, fs)
+		st.Damage = append(st.Damage, c.damage...)
+		if p, ok := in.cur.(*pcapngReader); ok {
+			dropped, ifDrop := p.drops()
+			st.Dropped = addSat(st.Dropped, dropped)
+			st.IfDropped = addSat(st.IfDropped, ifDrop)
+		}
+		if !in.asleep {
+			st.ReadBytes += in.raw.n.Load()
+		}
+		if in.size < 0 {
+			st.TotalBytes = -1
+		} else if st.TotalBytes >= 0 {
+			st.TotalBytes += in.size
+		}
+	}
+	return st
+}
+
+func (s *fileSource) Close() error {
+	for _, in := range s.ins {
+		in.close()
+	}
+	s.over = true
+	return nil
+}

@@ -1,0 +1,244 @@
+package capture
+
+import (
+	"encoding/binary"
+
+	"tcpstate/reassembly"
+)
+
+// IP protocol numbers.
+const (
+	protoHopByHop = 0
+	protoICMP     = 1
+	protoIPIP     = 4
+	protoTCP      = 6
+	protoUDP      = 17
+	protoIPv6     = 41
+	protoRouting  = 43
+	protoFragment = 44
+	protoGRE      = 47
+	protoAH       = 51
+	protoICMPv6   = 58
+	protoDestOpts = 60
+	protoIPIP2    = 94
+	protoEtherIP  = 97
+	protoMobility = 135
+	protoMPLS     = 137
+	protoHIP      = 139
+	protoShim6    = 140
+)
+
+// ipv4 takes an IPv4 packet apart (RFC 791). wire is what the frame had left
+// for it on the wire, padding included.
+func (d *decoder) ipv4(p []byte, wire int, s *Segment) bool {
+	if len(p) < 20 {
+		return d.skip(truncatedIP)
+	}
+	if p[0]>>4 != 4 {
+		return d.skip(badIPVersion)
+	}
+	head := int(p[0]&15) * 4
+	if head < 20 {
+		return d.skip(badIPHeader)
+	}
+	total := int(binary.BigEndian.Uint16(p[2:]))
+	if total == 0 {
+		// Segmentation offload: the network card would have filled it in.
+		total = wire
+	}
+	if total < head {
+		return d.skip(badIPLength)
+	}
+	if head > len(p) {
+		return d.skip(truncatedIP)
+	}
+	if len(p) > total {
+		p = p[:total] // what follows is padding
+	}
+	s.TTL = p[8]
+	s.IPID = binary.BigEndian.Uint16(p[4:])
+	proto := p[9]
+	if frag := binary.BigEndian.Uint16(p[6:]) & 0x3fff; frag != 0 {
+		return d.fragment4(p, head, total, frag, s)
+	}
+	if proto == protoTCP {
+		return d.tcp(p[12:16], p[16:20], p[head:], total-head, s)
+	}
+	return d.transport(proto, p[12:16], p[16:20], p[head:], total-head, s)
+}
+
+// ipv6 takes an IPv6 packet apart (RFC 8200).
+func (d *decoder) ipv6(p []byte, wire int, s *Segment) bool {
+	if len(p) < 40 {
+		return d.skip(truncatedIP)
+	}
+	if p[0]>>4 != 6 {
+		return d.skip(badIPVersion)
+	}
+	n := int(binary.BigEndian.Uint16(p[4:]))
+	if n == 0 && wire > 40 {
+		// A jumbogram (RFC 2675) or segmentation offload: the frame's length
+		// is right or as near as one gets.
+		n = wire - 40
+	}
+	if len(p) > 40+n {
+		p = p[:40+n]
+	}
+	s.TTL = p[7]
+	s.IPID = 0
+	if p[6] == protoTCP {
+		return d.tcp(p[8:24], p[24:40], p[40:], n, s)
+	}
+	return d.extensions(p[6], p[8:24], p[24:40], p[40:], n, s)
+}
+
+// extensions walks the headers between IPv6 and what it carries. n is the
+// length on the wire of what p begins. Header types: RFC 7045 section 4.
+func (d *decoder) extensions(next uint8, src, dst, p []byte, n int, s *Segment) bool {
+	for range maxHeaders {
+		var size int
+		switch next {
+		case protoHopByHop, protoDestOpts, protoMobility, protoHIP, protoShim6, protoRouting:
+			if len(p) < 8 {
+				return d.cutHeader(n, 8)
+			}
+			size = int(p[1])*8 + 8
+			if next == protoRouting && size <= len(p) {
+				dst = finalHop(p[:size], dst)
+			}
+		case protoAH: // counted in words of 32 bits (RFC 4302 section 2.2)
+			if len(p) < 8 {
+				return d.cutHeader(n, 8)
+			}
+			size = int(p[1])*4 + 8
+		case protoFragment:
+			if len(p) < 8 {
+				return d.cutHeader(n, 8)
+			}
+			if binary.BigEndian.Uint16(p[2:])&0xfff9 != 0 {
+				return d.fragment6(src, dst, p, n, s)
+			}
+			size = 8 // alone: an atomic fragment (RFC 6946)
+		default:
+			return d.transport(next, src, dst, p, n, s)
+		}
+		if size > n || size > len(p) {
+			return d.cutHeader(n, size)
+		}
+		next, p, n = p[0], p[size:], n-size
+	}
+	return d.skip(deepHeaders)
+}
+
+// cutHeader counts an extension header that is not all there: because the
+// packet is too short for it, or the capture.
+func (d *decoder) cutHeader(n, size int) bool {
+	if size > n {
+		return d.skip(badIPHeader)
+	}
+	return d.skip(truncatedIP)
+}
+
+// finalHop is where a source-routed packet ends: its TCP header belongs to
+// that address (RFC 8200 section 8.1), though the IPv6 header names the next
+// hop. h is the routing header.
+func finalHop(h, dst []byte) []byte {
+	left := h[3]
+	if left == 0 {
+		return dst
+	}
+	switch {
+	case h[2] == 4 && len(h) >= 24: // segment routing (RFC 8754): the list is backwards
+		return h[8:24]
+	case (h[2] == 0 || h[2] == 2) && len(h) >= 24: // RFC 2460, RFC 6275
+		return h[len(h)-16:]
+	}
+	return dst
+}
+
+// transport goes on from a protocol number. n is the payload's length on the
+// wire, p what was captured of it.
+func (d *decoder) transport(proto uint8, src, dst, p []byte, n int, s *Segment) bool {
+	switch proto {
+	case protoTCP:
+		return d.tcp(src, dst, p, n, s)
+	case protoUDP:
+		return d.udp(p, n, s)
+	case protoICMP:
+		return len(src) == 4 && d.icmp(src, p, s)
+	case protoICMPv6:
+		return len(src) == 16 && d.icmp6(src, p, s)
+	case protoIPIP, protoIPIP2, protoIPv6, protoGRE, protoEtherIP, protoMPLS:
+		return d.tunnel(proto, p, n, s)
+	case protoAH:
+		return d.extensions(proto, src, dst, p, n, s)
+	}
+	return false
+}
+
+// wanted are the protocols whose fragments are joined: TCP, and what may hold
+// it. UDP is not among them: a tunnel over UDP shows the inner headers in its
+// first fragment.
+func wanted(proto uint8) bool {
+	switch proto {
+	case protoTCP, protoIPIP, protoIPIP2, protoIPv6, protoGRE, protoEtherIP, protoMPLS, protoAH,
+		protoDestOpts, protoRouting, protoHopByHop, protoMobility, protoHIP, protoShim6:
+		return true
+	}
+	return false
+}
+
+func (d *decoder) fragment4(p []byte, head, total int, frag uint16, s *Segment) bool {
+	proto := p[9]
+	if !wanted(proto) || proto == protoHopByHop {
+		if proto == protoUDP && frag&0x1fff == 0 {
+			return d.transport(proto, p[12:16], p[16:20], p[head:], total-head, s)
+		}
+		return false
+	}
+	k := reassembly.FragmentKey{ID: uint32(binary.BigEndian.Uint16(p[4:])), Proto: proto, VLAN: d.vlan}
+	copy(k.Src[:], p[12:16])
+	copy(k.Dst[:], p[16:20])
+	return d.join(k, reassembly.Fragment{
+		Offset: int(frag&0x1fff) * 8, More: frag&0x2000 != 0, Len: total - head, Data: p[head:], Proto: proto,
+	}, s)
+}
+
+// fragment6 gets the fragment header (RFC 8200 section 4.5) and what follows.
+func (d *decoder) fragment6(src, dst, p []byte, n int, s *Segment) bool {
+	if n < 8 {
+		return d.skip(badIPLength)
+	}
+	v := binary.BigEndian.Uint16(p[2:])
+	if !wanted(p[0]) {
+		if p[0] == protoUDP && v&0xfff8 == 0 {
+			return d.transport(protoUDP, src, dst, p[8:], n-8, s)
+		}
+		return false
+	}
+	k := reassembly.FragmentKey{V6: true, ID: binary.BigEndian.Uint32(p[4:]), VLAN: d.vlan}
+	copy(k.Src[:], src)
+	copy(k.Dst[:], dst)
+	return d.join(k, reassembly.Fragment{
+		Offset: int(v &^ 7), More: v&1 != 0, Len: n - 8, Data: p[8:], Proto: p[0],
+	}, s)
+}
+
+func (d *decoder) join(k reassembly.FragmentKey, f reassembly.Fragment, s *Segment) bool {
+	f.Time, f.Frame = d.f.time, d.frames
+	f.Flag = d.sel != nil && d.sel.expr != nil && d.sel.matches(d)
+	j, ok := d.frags.Add(&k, &f)
+	if !ok {
+		return false
+	}
+	if j.Flag {
+		d.match = 1 // one fragment that the filter takes takes them all
+	}
+	d.mark |= Reassembled
+	// The addresses are the key's, not the frame's: a datagram joined inside
+	// a joined one may be put together where the frame's bytes now are.
+	if k.V6 {
+		return d.extensions(j.Proto, k.Src[:], k.Dst[:], j.Head, j.Len, s)
+	}
+	return d.transport(j.Proto, k.Src[:4], k.Dst[:4], j.Head, j.Len, s)
+}

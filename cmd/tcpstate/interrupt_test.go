@@ -1,0 +1,94 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"os"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+const leak = "../../testdata/pcaps/close-wait-leak.pcap"
+
+// An interrupt while a pipe is read prints what has come so far, though the
+// other side has not closed it.
+func TestInterruptedPipe(t *testing.T) {
+	b, err := os.ReadFile(leak)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, w := io.Pipe()
+	defer w.Close()
+	go func() {
+		w.Write(b[:len(b)-7]) // the last record stays incomplete
+		time.Sleep(200 * time.Millisecond)
+		syscall.Kill(os.Getpid(), syscall.SIGINT)
+	}()
+	var stdout, stderr bytes.Buffer
+	if code := run([]string{"-o", "ndjson", "-r", "-"}, r, &stdout, &stderr); code != exitInterrupted {
+		t.Errorf("exit status %d", code)
+	}
+	lines := strings.Split(strings.TrimSpace(stdout.String()), "\n")
+	if last := lines[len(lines)-1]; !strings.Contains(last, `"packets":579,`) {
+		t.Errorf("the last line is %s", last)
+	}
+	if stderr.Len() > 0 {
+		t.Errorf("standard error: %s", &stderr)
+	}
+}
+
+// A reader that has seen enough is no error.
+func TestClosedStdout(t *testing.T) {
+	var stderr bytes.Buffer
+	if code := run([]string{"-o", "ndjson", leak}, nil, closedPipe{}, &stderr); code != exitOK || stderr.Len() > 0 {
+		t.Errorf("exit status %d, standard error: %s", code, &stderr)
+	}
+}
+
+type closedPipe struct{}
+
+func (closedPipe) Write([]byte) (int, error) {
+	return 0, &os.PathError{Op: "write", Err: syscall.EPIPE}
+}
+
+func TestFullDisk(t *testing.T) {
+	var stderr bytes.Buffer
+	if code := run([]string{"-o", "ndjson", leak}, nil, fullDisk{}, &stderr); code != exitUsage || !strings.Contains(stderr.String(), "no space left") {
+		t.Errorf("exit status %d, standard error: %s", code, &stderr)
+	}
+}
+
+type fullDisk struct{}
+
+func (fullDisk) Write([]byte) (int, error) { return 0, syscall.ENOSPC }
+
+// endable hands on what was read before the end, however its reader asks, and
+// stops at the end though there would be more.
+func TestEndable(t *testing.T) {
+	end := make(chan struct{})
+	var once sync.Once
+	n := 0
+	src := readerFunc(func(p []byte) (int, error) {
+		n++
+		if n == 5 {
+			once.Do(func() { close(end) })
+		}
+		return copy(p, "abc"), nil
+	})
+	got, err := io.ReadAll(&endable{r: src, end: end})
+	if err != nil || len(got) < 5*3-2*3 || strings.Trim(string(got), "abc") != "" {
+		t.Errorf("read %q, %v", got, err)
+	}
+	boom := errors.New("boom")
+	if _, err := io.ReadAll(&endable{r: readerFunc(func([]byte) (int, error) { return 0, boom })}); err != boom {
+		t.Errorf("the reader's error becomes %v", err)
+	}
+}
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }

@@ -1,0 +1,136 @@
+package report
+
+import (
+	"encoding/csv"
+	"math"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"tcpstate/tracker"
+)
+
+var csvFormat = &Format{
+	Name:    "csv",
+	Doc:     "one part: connections, or that of --show",
+	Parts:   PartConnections,
+	Can:     PartConnections | PartTransitions | PartServices,
+	OnePart: true,
+	New:     func(e *Env) Formatter { return &csvTable{Env: e, w: csv.NewWriter(e.W)} },
+}
+
+// csvTable writes RFC 4180 with \n, a header line first. The columns of
+// connections are the record's fields by the names that --where uses, such as
+// client.state; what is not known is empty.
+type csvTable struct {
+	*Env
+	w      *csv.Writer
+	paths  [][]int
+	cells  []string
+	sorted []*Record
+}
+
+func (o *csvTable) Begin(*Capture) {
+	switch {
+	case o.Parts.Has(PartConnections):
+		walkFields(reflect.TypeFor[Record](), "", func(_ string, path []int, _ reflect.Type) { o.paths = append(o.paths, path) })
+		o.w.Write(FieldNames())
+	case o.Parts.Has(PartTransitions):
+		o.w.Write([]string{"time", "frame", "id", "endpoint", "local", "remote", "from", "to", "certainty", "rule"})
+	case o.Parts.Has(PartServices):
+		o.w.Write([]string{"addr", "port", "connections", "midstream", "close", "resets", "client_states", "server_states",
+			"handshake.n", "handshake.p50", "handshake.p99"})
+	}
+}
+
+func (o *csvTable) Transition(t *tracker.Transition) {
+	o.w.Write([]string{
+		string(appendEpoch(nil, t.Time)), strconv.FormatUint(t.Frame, 10), strconv.FormatUint(t.ID, 10), role(t.Client),
+		t.Key.End(t.Side).String(), t.Key.End(t.Side ^ 1).String(), t.From.String(), t.To.String(), t.Certainty.String(), t.Rule.Name(),
+	})
+}
+
+func (o *csvTable) Connection(r *Record) {
+	if o.Sort != nil {
+		c := *r
+		o.sorted = append(o.sorted, &c)
+		return
+	}
+	o.write(r)
+}
+
+func (o *csvTable) write(r *Record) {
+	v := reflect.ValueOf(r).Elem()
+	o.cells = o.cells[:0]
+	for _, p := range o.paths {
+		o.cells = append(o.cells, csvCell(v.FieldByIndex(p).Interface()))
+	}
+	o.w.Write(o.cells)
+}
+
+func csvCell(x any) string {
+	switch x := x.(type) {
+	case string:
+		return x
+	case int:
+		return strconv.Itoa(x)
+	case bool:
+		return strconv.FormatBool(x)
+	case float64:
+		if math.IsNaN(x) {
+			return ""
+		}
+		return string(appendSeconds(nil, x))
+	case time.Time:
+		if x.IsZero() {
+			return ""
+		}
+		return x.UTC().Format(rfc3339nano)
+	case []string:
+		return strings.Join(x, " ")
+	}
+	return ""
+}
+
+func (o *csvTable) End(f *Final) {
+	if o.Sort != nil {
+		slices.SortFunc(o.sorted, o.Sort.by())
+	}
+	for _, r := range o.sorted {
+		o.write(r)
+	}
+	if o.Parts.Has(PartServices) {
+		for _, v := range f.Services {
+			o.service(v)
+		}
+	}
+	o.w.Flush()
+}
+
+func (o *csvTable) service(v *Service) {
+	var client, server []string
+	for _, s := range v.States {
+		if s.Client > 0 {
+			client = append(client, s.State+":"+strconv.FormatUint(s.Client, 10))
+		}
+		if s.Server > 0 {
+			server = append(server, s.State+":"+strconv.FormatUint(s.Server, 10))
+		}
+	}
+	o.w.Write([]string{
+		v.Addr, strconv.Itoa(v.Port), strconv.FormatUint(v.Connections, 10), strconv.FormatUint(v.Midstream, 10),
+		csvCounts(v.Close), csvCounts(v.Resets), strings.Join(client, " "), strings.Join(server, " "),
+		strconv.FormatUint(v.Handshake.N, 10), csvCell(v.Handshake.P50), csvCell(v.Handshake.P99),
+	})
+}
+
+// csvCounts writes name:n pairs with spaces between.
+func csvCounts(c Counts) string {
+	var l []string
+	for _, x := range c {
+		l = append(l, x.Name+":"+strconv.FormatUint(x.N, 10))
+	}
+	return strings.Join(l, " ")
+}

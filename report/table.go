@@ -1,0 +1,304 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"tcpstate/tracker"
+)
+
+var tableFormat = &Format{
+	Name:  "table",
+	Doc:   "the report for people",
+	Parts: PartSummary | PartFindings | PartServices | PartTop,
+	Can:   PartSummary | PartFindings | PartConnections | PartTransitions | PartServices | PartTop,
+	New: func(e *Env) Formatter {
+		by := order(byID)
+		interesting := order(byInterest)
+		if e.Sort != nil {
+			by, interesting = e.Sort.by(), e.Sort.by()
+		}
+		return &table{Env: e, all: top{n: e.Limit, cmp: by}, top: top{n: e.Limit, cmp: interesting}}
+	},
+}
+
+// table is the report for people. However long the capture, it keeps no more
+// than Limit rows of each kind.
+type table struct {
+	*Env
+	all, top    top
+	transitions []tracker.Transition // the first Limit
+	moreTrans   uint64
+	start       time.Time // of the capture
+	day         string
+	oneDay      bool
+}
+
+func (o *table) Begin(*Capture) {}
+
+func (o *table) Transition(t *tracker.Transition) {
+	if len(o.transitions) >= o.Limit {
+		o.moreTrans++
+		return
+	}
+	o.transitions = append(o.transitions, *t)
+}
+
+func (o *table) Connection(r *Record) {
+	if o.Parts.Has(PartConnections) {
+		o.all.offer(r)
+	}
+	if o.Parts.Has(PartTop) {
+		o.top.offer(r)
+	}
+}
+
+func (o *table) End(f *Final) {
+	o.span(f.Summary)
+	o.captureLine(f)
+	if o.Parts.Has(PartSummary) {
+		o.states(f.Summary)
+		o.closes(f.Summary)
+	}
+	if o.Parts.Has(PartServices) {
+		o.services(f)
+	}
+	if o.Parts.Has(PartTop) {
+		o.connections("Connections to look at first", &o.top)
+	}
+	if o.Parts.Has(PartConnections) {
+		o.connections("Connections", &o.all)
+	}
+	if o.Parts.Has(PartTransitions) {
+		o.changes()
+	}
+}
+
+func (o *table) printf(format string, a ...any) { fmt.Fprintf(o.W, format, a...) }
+
+// captureLine is the first line: files, packets, segments, span, quality.
+func (o *table) captureLine(f *Final) {
+	s := f.Summary
+	names := make([]string, 0, 3)
+	for _, x := range f.Capture.Files {
+		if len(names) == 2 && len(f.Capture.Files) > 3 {
+			names = append(names, fmt.Sprintf("and %d more", len(f.Capture.Files)-2))
+			break
+		}
+		names = append(names, Printable(string(x.Name)))
+	}
+	line := fmt.Sprintf("%s: %s, %s, %s", o.bold(strings.Join(names, ", ")), plural(s.Packets, "packet"),
+		plural(s.Segments, "TCP segment"), plural(s.Connections, "connection"))
+	if s.Quality.Start != nil {
+		line += fmt.Sprintf(", %s from %s", showSpan(s.Quality.Span), o.when(o.start))
+	}
+	o.printf("%s; %s\n", line, o.quality(s))
+	if o.Verbose {
+		o.details(f)
+	}
+}
+
+// quality is what the reader should know before trusting the numbers.
+func (o *table) quality(s *Summary) string {
+	q := &s.Quality
+	var l []string
+	for _, x := range []struct {
+		n    uint64
+		text string
+	}{
+		{q.Dropped + q.IfDropped, "lost by the capture"}, {s.Skipped.Sum(), "not analysed"}, {q.Copies, "seen twice"},
+		{q.TimeBack, "dated back"}, {s.Folded, "folded"}, {s.Evicted, "evicted"},
+	} {
+		if x.n > 0 {
+			l = append(l, showCount(x.n)+" "+x.text)
+		}
+	}
+	if len(q.Damage) > 0 {
+		l = append(l, "damaged input")
+	}
+	if l == nil {
+		return "nothing lost"
+	}
+	return o.warn(strings.Join(l, ", "))
+}
+
+// details are the files one by one and the reasons for what was left out (-v).
+func (o *table) details(f *Final) {
+	for _, x := range f.Capture.Files {
+		format := strings.TrimSpace(x.Format + " " + x.Compression)
+		o.printf("  %s: %s, %s, snap length %d\n", Printable(string(x.Name)), format, Printable(strings.Join(x.LinkTypes, ", ")), x.SnapLen)
+	}
+	for _, k := range f.Summary.Skipped {
+		o.printf("  not analysed: %s %s\n", showCount(k.N), k.Name)
+	}
+	for _, d := range f.Summary.Quality.Damage {
+		o.printf("  damage: %s at byte %d of %s\n", d.Reason, d.Offset, Printable(string(d.File)))
+	}
+}
+
+// when shows a time as --time wants it, in full.
+func (o *table) when(t time.Time) string {
+	text := o.Clock.Show(t, o.start)
+	if o.Clock == ClockUTC {
+		text += " UTC"
+	}
+	return text
+}
+
+// brief is when without the date, if the whole capture has but one.
+func (o *table) brief(t time.Time) string {
+	text := o.Clock.Show(t, o.start)
+	if day, rest, ok := strings.Cut(text, " "); ok && o.oneDay && day == o.day {
+		return rest
+	}
+	return text
+}
+
+// span notes when the capture began, and whether it ended on the same day.
+func (o *table) span(s *Summary) {
+	if s.Quality.Start == nil {
+		return
+	}
+	o.start = time.Time(*s.Quality.Start)
+	o.day, _, _ = strings.Cut(o.Clock.Show(o.start, o.start), " ")
+	last, _, _ := strings.Cut(o.Clock.Show(time.Time(*s.Quality.End), o.start), " ")
+	o.oneDay = o.day == last
+}
+
+func (o *table) title(text string) { o.printf("\n%s\n", o.bold(text)) }
+
+func (o *table) states(s *Summary) {
+	o.title("States at the end of the capture (endpoints)")
+	g := grid{heads: []string{"state", ">confirmed", ">presumed", ">elapsed", ">peak", "peak at"}}
+	for _, c := range s.States {
+		if c.Peak == 0 && c.Confirmed+c.Presumed+c.Elapsed == 0 {
+			continue
+		}
+		at := "-"
+		if c.Peak > 0 {
+			at = o.brief(c.PeakTime)
+		}
+		g.add(c.State, dash(c.Confirmed), dash(c.Presumed), dash(c.Elapsed), dash(c.Peak), at)
+	}
+	if len(g.rows) == 0 {
+		o.printf("  none\n")
+		return
+	}
+	o.printf("%s", g.text("  ", &o.Style))
+}
+
+func (o *table) closes(s *Summary) {
+	o.title("How connections ended")
+	g := grid{heads: []string{"close", ">connections", ">share"}}
+	kinds := slices.Clone(s.Close)
+	slices.SortStableFunc(kinds, func(a, b Count) int { return cmp.Compare(b.N, a.N) })
+	for _, c := range kinds {
+		if c.N > 0 {
+			g.add(c.Name, showCount(c.N), fmt.Sprintf("%.1f %%", 100*float64(c.N)/float64(s.Connections)))
+		}
+	}
+	if len(g.rows) == 0 {
+		o.printf("  none\n")
+		return
+	}
+	o.printf("%s", g.text("  ", &o.Style))
+	first := strings.Replace(listCounts(s.ClosedFirst, ""), "none", "nobody", 1)
+	o.printf("  closed first: %s\n", first)
+	o.printf("  begun before the capture: %s\n", showCount(s.Quality.Midstream))
+	o.printf("  resets: %s\n", listCounts(s.Resets, "none"))
+}
+
+func (o *table) services(f *Final) {
+	o.title("Services")
+	g := grid{heads: []string{"server", ">connections", "closes", "server ends in", "client ends in", "resets", ">handshake p50", ">p99"}}
+	for i, v := range f.Services {
+		if i == o.Limit {
+			break
+		}
+		client, server := Counts{}, Counts{}
+		for _, s := range v.States {
+			client = append(client, Count{s.State, s.Client})
+			server = append(server, Count{s.State, s.Server})
+		}
+		g.add(v.Name(), showCount(v.Connections), most(v.Close), most(server), most(client), most(v.Resets),
+			showSpan(v.Handshake.P50), showSpan(v.Handshake.P99))
+	}
+	o.rows(&g, uint64(len(f.Services)))
+}
+
+// connections is a table of those that t kept.
+func (o *table) connections(title string, t *top) {
+	o.title(title)
+	g := grid{heads: []string{">id", "client", "state", "server", "state", "close", "by", "reset", ">duration", "start"}}
+	for _, r := range t.sorted() {
+		by, reset := cmp.Or(r.Close.By, "-"), cmp.Or(r.Close.Reset, "-")
+		id := fmt.Sprint(r.ID)
+		if r.Incarnation > 0 {
+			id += fmt.Sprintf(".%d", r.Incarnation)
+		}
+		g.add(id, r.Client.addrPort().String(), showState(r.Client.State, r.Client.Certainty),
+			r.Server.addrPort().String(), showState(r.Server.State, r.Server.Certainty),
+			r.Close.Kind, by, reset, showSpan(r.Duration), o.brief(r.Start))
+	}
+	o.rows(&g, t.total)
+}
+
+func (o *table) changes() {
+	o.title("Transitions")
+	g := grid{heads: []string{"time", ">frame", ">id", "end", "endpoint", "from", "to", "certainty", "rule"}}
+	for i := range o.transitions {
+		t := &o.transitions[i]
+		g.add(o.brief(instant(t.Time)), dash(t.Frame), fmt.Sprint(t.ID), role(t.Client), t.Key.End(t.Side).String(),
+			t.From.String(), t.To.String(), t.Certainty.String(), t.Rule.Name())
+	}
+	o.rows(&g, uint64(len(o.transitions))+o.moreTrans)
+}
+
+// rows prints the grid and says how many rows of total it leaves out.
+func (o *table) rows(g *grid, total uint64) {
+	if total == 0 {
+		o.printf("  none\n")
+		return
+	}
+	if len(g.rows) > 0 {
+		o.printf("%s", g.text("  ", &o.Style))
+	}
+	if n := total - uint64(len(g.rows)); n > 0 {
+		o.printf("  %s\n", o.dim(fmt.Sprintf("… %s more (--limit N shows more, -o csv or -o ndjson all)", showCount(n))))
+	}
+}
+
+// dash is the number, or - for none.
+func dash(n uint64) string {
+	if n == 0 {
+		return "-"
+	}
+	return showCount(n)
+}
+
+// listCounts writes "client 3, server 1", leaving out what is 0.
+func listCounts(c Counts, none string) string {
+	var l []string
+	for _, x := range c {
+		if x.N > 0 {
+			l = append(l, x.Name+" "+showCount(x.N))
+		}
+	}
+	if l == nil {
+		return none
+	}
+	return strings.Join(l, ", ")
+}
+
+// most lists the largest three counts.
+func most(c Counts) string {
+	c = slices.DeleteFunc(slices.Clone(c), func(x Count) bool { return x.N == 0 })
+	slices.SortStableFunc(c, func(a, b Count) int { return cmp.Compare(b.N, a.N) })
+	if len(c) > 3 {
+		return listCounts(c[:3], "-") + " …"
+	}
+	return listCounts(c, "-")
+}
