@@ -35,7 +35,7 @@ var reasonNames = [numReasons]string{
 	badIPHeader:        "bad-ip-header",         // header length below 20, or a broken extension header
 	badIPLength:        "bad-ip-length",         // total length below the headers'
 	deepHeaders:        "too-many-headers",      // IPv6 extension headers beyond maxHeaders
-	cutTCP:             "cut-tcp",               // fewer than 14 octets of TCP header
+	cutTCP:             "cut-tcp",               // fewer than 16 octets of TCP header
 	badTCPLength:       "bad-tcp-length",        // the IP payload is shorter than a TCP header
 	badTCPOffset:       "bad-tcp-offset",        // data offset below 5, or beyond the segment
 	decoderPanic:       "decoder-panic",         // a library's decoder failed
@@ -50,7 +50,7 @@ var reasonNames = [numReasons]string{
 // maxDepth bounds packets inside packets, maxHeaders the headers between an
 // IPv6 header and TCP: a frame of nothing but headers must end.
 const (
-	maxDepth   = 8
+	maxDepth   = 16
 	maxHeaders = 16
 	maxTags    = 8
 )

@@ -64,7 +64,7 @@ func (d *decoder) quote(q Quote, p []byte, s *Segment) bool {
 			}
 			size := int(p[1])*8 + 8
 			switch next {
-			case protoHopByHop, protoDestOpts, protoMobility, protoHIP, protoShim6:
+			case protoHopByHop, protoDestOpts, protoShim6:
 			case protoRouting:
 				if size <= len(p) {
 					dst = finalHop(p[:size], dst)
@@ -106,7 +106,7 @@ func (d *decoder) quote(q Quote, p []byte, s *Segment) bool {
 		IPID: id, TTL: ttl, Mark: d.mark | Quoted | ShortQuote,
 	}
 	s.ends(src, dst, binary.BigEndian.Uint16(p), binary.BigEndian.Uint16(p[2:]))
-	if len(p) >= 20 {
+	if len(p) >= tcpNeeds {
 		s.Mark &^= ShortQuote
 		s.Ack, s.Flags, s.Window = binary.BigEndian.Uint32(p[8:]), p[13], binary.BigEndian.Uint16(p[14:])
 	}

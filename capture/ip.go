@@ -22,9 +22,7 @@ const (
 	protoDestOpts = 60
 	protoIPIP2    = 94
 	protoEtherIP  = 97
-	protoMobility = 135
 	protoMPLS     = 137
-	protoHIP      = 139
 	protoShim6    = 140
 )
 
@@ -93,12 +91,13 @@ func (d *decoder) ipv6(p []byte, wire int, s *Segment) bool {
 }
 
 // extensions walks the headers between IPv6 and what it carries. n is the
-// length on the wire of what p begins. Header types: RFC 7045 section 4.
+// length on the wire of what p begins. Header types: RFC 7045
+// section 4, without mobility and host identity, behind which nothing comes.
 func (d *decoder) extensions(next uint8, src, dst, p []byte, n int, s *Segment) bool {
 	for range maxHeaders {
 		var size int
 		switch next {
-		case protoHopByHop, protoDestOpts, protoMobility, protoHIP, protoShim6, protoRouting:
+		case protoHopByHop, protoDestOpts, protoShim6, protoRouting:
 			if len(p) < 8 {
 				return d.cutHeader(n, 8)
 			}
@@ -182,7 +181,7 @@ func (d *decoder) transport(proto uint8, src, dst, p []byte, n int, s *Segment) 
 func wanted(proto uint8) bool {
 	switch proto {
 	case protoTCP, protoIPIP, protoIPIP2, protoIPv6, protoGRE, protoEtherIP, protoMPLS, protoAH,
-		protoDestOpts, protoRouting, protoHopByHop, protoMobility, protoHIP, protoShim6:
+		protoDestOpts, protoRouting, protoHopByHop, protoShim6:
 		return true
 	}
 	return false

@@ -15,6 +15,8 @@ const (
 	blockSimple    = 3
 	blockStats     = 5
 	blockJournal   = 9 // systemd journal entry
+	blockCustom    = 0x00000bad
+	blockCustomNC  = 0x40000bad // not to be copied
 	blockPacket    = 6 // Enhanced Packet Block
 )
 
@@ -111,7 +113,7 @@ func (r *pcapngReader) dryInside() error {
 // known are the blocks that are looked into, and so have to be in the window.
 func (r *pcapngReader) known(kind uint32) bool {
 	switch kind {
-	case blockSection, blockInterface, blockOldPacket, blockSimple, blockPacket, blockStats, blockJournal:
+	case blockSection, blockInterface, blockOldPacket, blockSimple, blockPacket, blockStats, blockJournal, blockCustom, blockCustomNC:
 		return true
 	}
 	return false
@@ -132,16 +134,16 @@ func (r *pcapngReader) block(kind uint32, b []byte, at int64, f *frame) bool {
 		r.counters(b, at)
 	case blockSection:
 		r.open(b, at)
-	case blockJournal:
-		// Wireshark numbers a journal entry as a frame. It is none of ours.
-		*f = frame{time: r.last, ifc: &journal}
+	case blockJournal, blockCustom, blockCustomNC:
+		// Wireshark numbers these as frames. They hold none.
+		*f = frame{time: r.last, ifc: &noLink}
 		return true
 	}
 	return false
 }
 
-// journal is the interface of frames that came from none.
-var journal = iface{link: linkNone, noProg: true, counted: true}
+// noLink is the interface of what came from none.
+var noLink = iface{link: linkNone, noProg: true, counted: true}
 
 // open begins a section: interfaces are numbered anew.
 func (r *pcapngReader) open(b []byte, at int64) {

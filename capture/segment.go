@@ -35,7 +35,7 @@ const (
 	Unselected uint8 = 1 << iota
 	// Quoted: not a segment on its way but the start of one, quoted in an
 	// ICMP or ICMPv6 error. Only Key, Side, Seq and, if the quote was long
-	// enough, Ack, Flags and Window are known. Len is the index of the error
+	// enough (not ShortQuote), Ack, Flags and Window are known. Len is the index of the error
 	// in Batch.Quotes.
 	Quoted
 	// Cut: the snap length ended inside the TCP header; options are unknown.
@@ -49,8 +49,8 @@ const (
 	Tunnelled
 	// TimeBack: the frame's time is before that of the frame before it.
 	TimeBack
-	// ShortQuote: a quote of fewer than 20 octets of TCP header; Ack, Flags
-	// and Window are unknown.
+	// ShortQuote: a quote of fewer than 16 octets of TCP header; Ack, Flags
+	// and Window are unknown. Wireshark gives no stream number for such a one.
 	ShortQuote
 )
 

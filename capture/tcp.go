@@ -23,13 +23,17 @@ const (
 // before the option had a number of its own).
 const fastOpenID = 0xf989
 
+// tcpNeeds is how much of the header has to be there: up to the window, which
+// is also what Wireshark wants before it gives a stream a number.
+const tcpNeeds = 16
+
 // tcp writes the segment. p begins at the TCP header and may be cut; n is the
 // length of header and payload on the wire.
 func (d *decoder) tcp(src, dst, p []byte, n int, s *Segment) bool {
 	if n < 20 {
 		return d.skip(badTCPLength)
 	}
-	if len(p) < 14 { // ports, numbers, offset and flags
+	if len(p) < tcpNeeds {
 		return d.skip(cutTCP)
 	}
 	head := int(p[12]>>4) * 4
@@ -44,15 +48,11 @@ func (d *decoder) tcp(src, dst, p []byte, n int, s *Segment) bool {
 	s.TSVal, s.TSEcr, s.MSS = 0, 0, 0
 	s.WScale, s.Opts = NoWScale, 0
 	s.Mark = d.mark
+	s.Window = binary.BigEndian.Uint16(p[14:])
 	if len(p) < head {
-		s.Window = 0
-		if len(p) >= 16 {
-			s.Window = binary.BigEndian.Uint16(p[14:])
-		}
 		s.Mark |= Cut
 		return true
 	}
-	s.Window = binary.BigEndian.Uint16(p[14:])
 	if head > 20 {
 		o := p[20:head]
 		if head == 32 && binary.BigEndian.Uint32(o) == 0x0101080a { // nearly every segment with data

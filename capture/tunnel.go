@@ -72,10 +72,16 @@ func (d *decoder) gre(p []byte, n int, s *Segment) bool {
 	switch proto {
 	case 0x88be: // ERSPAN: type I has no header, type II is sequenced and has one
 		if sequenced {
+			if len(p) > size && p[size]>>4 != 1 {
+				return false
+			}
 			size += 8
 		}
 		proto = etherTEB
 	case 0x22eb: // ERSPAN type III; its last bit announces a subheader
+		if len(p) > size && p[size]>>4 != 2 {
+			return false
+		}
 		size += 12
 		if len(p) >= size && p[size-1]&1 != 0 {
 			size += 8

@@ -42,7 +42,7 @@ func (l *Ladder) Replay(cfg tracker.Config) *Ladder {
 		if !r.Timer() {
 			s := r.Segment
 			s.Time += replayStart
-			s.Hash = keyHash(&s.Key)
+			s.Hash = s.Key.Hash()
 			b.Segments = []capture.Segment{s}
 		}
 		t.Process(b)
@@ -71,22 +71,6 @@ func CloneStep(s *tracker.Step) tracker.Step {
 	c := *s
 	c.Rules, c.Timers, c.Changes = slices.Clone(s.Rules), slices.Clone(s.Timers), slices.Clone(s.Changes)
 	return c
-}
-
-// keyHash is any hash of the key that is the same for both directions (FNV-1a).
-func keyHash(k *capture.Key) uint32 {
-	h := uint32(2166136261)
-	add := func(b byte) { h = (h ^ uint32(b)) * 16777619 }
-	for _, a := range [...]*[16]byte{&k.Lo, &k.Hi} {
-		for _, b := range a {
-			add(b)
-		}
-	}
-	for _, p := range [...]uint16{k.LoPort, k.HiPort} {
-		add(byte(p >> 8))
-		add(byte(p))
-	}
-	return h
 }
 
 // Diff says where got is not what l expects, line by line; "" if nowhere. What

@@ -57,7 +57,7 @@ func play(t *testing.T, text string, opts Options, parts Parts, formats ...strin
 	b := &capture.Batch{}
 	for _, l := range all {
 		for _, s := range l.Segments(playStart) {
-			s.Hash = keyHash(&s.Key)
+			s.Hash = s.Key.Hash()
 			b.Segments = append(b.Segments, s)
 		}
 	}

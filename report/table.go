@@ -141,11 +141,11 @@ func (o *table) details(f *Final) {
 
 // when shows a time as --time wants it, in full.
 func (o *table) when(t time.Time) string {
-	text := o.Clock.Show(t, o.start)
-	if o.Clock == ClockUTC {
-		text += " UTC"
+	switch o.Clock {
+	case ClockUTC, ClockRelative: // relative to what, one wants to know
+		return ClockUTC.Show(t, o.start) + " UTC"
 	}
-	return text
+	return o.Clock.Show(t, o.start)
 }
 
 // brief is when without the date, if the whole capture has but one.

@@ -86,21 +86,6 @@ func digits3(f float64) string {
 	return strconv.FormatFloat(f, 'f', 2, 64)
 }
 
-// showBytes writes a number of octets: 512 B, 1.5 kB, 20 MB.
-func showBytes(n int) string {
-	if n < 1000 {
-		return strconv.Itoa(n) + " B"
-	}
-	f := float64(n)
-	for _, u := range [...]string{" kB", " MB", " GB", " TB"} {
-		f /= 1000
-		if f < 999.5 {
-			return digits3(f) + u
-		}
-	}
-	return digits3(f/1000) + " PB"
-}
-
 // showState marks a state that is not confirmed: ? presumed, ~ elapsed.
 func showState(state, certainty string) string {
 	switch certainty {

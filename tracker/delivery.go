@@ -30,15 +30,12 @@ func (c *Conn) deliver(k *sink, s *capture.Segment, x, y uint8, end reassembly.S
 	if finAgain && ye != xe {
 		c.redeliver(k, xe, ye, y)
 	}
-	switch ye.state() {
-	case SynReceived:
-		if ye.sp.HasISS && ye.sp.ISS.Less(ack) && ack.LessEq(ye.sp.Nxt) {
-			if ye.synAckAt == 0 {
-				ye.synAckAt = k.now
-			}
-			if !ye.is(stuck) {
-				c.enter(k, y, Established, Presumed, RuleAckOfSyn)
-			}
+	if ye.state() == SynReceived && ye.sp.HasISS && ye.sp.ISS.Less(ack) && ack.LessEq(ye.sp.Nxt) {
+		if ye.synAckAt == 0 {
+			ye.synAckAt = k.now
+		}
+		if !ye.is(stuck) {
+			c.receive(k, y, recvAckOfSyn)
 		}
 	}
 	if ye.sp.HasFin && ye.sp.Fin.Less(ack) {
@@ -73,35 +70,17 @@ func (c *Conn) hearFin(k *sink, ye *Endpoint, y uint8, at int64) {
 		ye.has |= finHeard
 		ye.finAckAt = at
 	}
-	switch ye.state() {
-	case FinWait1:
-		c.enter(k, y, FinWait2, Presumed, RuleAckOfFin)
-	case Closing:
-		c.enter(k, y, TimeWait, Presumed, RuleAckOfFin)
-	case LastAck:
-		c.enter(k, y, Closed, Presumed, RuleAckOfFin)
-	}
+	c.receive(k, y, recvAckOfFin)
 }
 
 // takeFin: x's FIN, in order, reaches y.
 func (c *Conn) takeFin(k *sink, xe, ye *Endpoint, y uint8) {
-	switch ye.state() {
-	case SynReceived:
-		if ye.is(stuck) {
-			return
-		}
-		c.enter(k, y, Established, Presumed, RuleAckOfSyn)
-		c.enter(k, y, CloseWait, Presumed, RuleFinDelivered)
-	case Established:
-		c.enter(k, y, CloseWait, Presumed, RuleFinDelivered)
-	case FinWait1:
-		c.enter(k, y, Closing, Presumed, RuleFinDelivered)
-	case FinWait2:
-		c.enter(k, y, TimeWait, Presumed, RuleFinDelivered)
-	default:
+	if ye.state() == SynReceived && ye.is(stuck) {
 		return
 	}
-	xe.has |= finTaken
+	if c.receive(k, y, recvFin) {
+		xe.has |= finTaken
+	}
 }
 
 // redeliver: x repeats its FIN. One that y never acknowledged was lost, so

@@ -60,9 +60,9 @@ func (c *Conn) syn(k *sink, s *capture.Segment, x, y uint8) {
 	// Delivery: only an endpoint that sent a SYN itself moves (RFC 9293
 	// section 3.5, figure 7). The other may drop it; its answer tells.
 	if xe.state() == SynSent && ye.state() == SynSent && xe.sp.ISS == iss {
-		c.enter(k, x, SynReceived, Presumed, RuleSynCross)
+		c.receive(k, x, recvSynCrossed)
 		if ye != xe {
-			c.enter(k, y, SynReceived, Presumed, RuleSynCross)
+			c.receive(k, y, recvSynCrossed)
 		}
 	}
 }
@@ -121,7 +121,7 @@ func (c *Conn) synAck(k *sink, s *capture.Segment, x, y uint8) {
 	switch st := xe.state(); {
 	case same && xe.is(sentSyn) && (st == SynSent || st == SynReceived):
 		// The SYN again, now with the acknowledgment of the peer's (RFC 9293 section 3.5, figure 7).
-		c.enter(k, x, SynReceived, Confirmed, RuleSynAckCross)
+		c.send(k, x, sendSynCrossed, Confirmed)
 		xe.has |= sentSynAck
 	case same && st == SynReceived:
 		c.synAckAgain(k, xe, x)
@@ -185,17 +185,9 @@ func (c *Conn) synAck(k *sink, s *capture.Segment, x, y uint8) {
 	if ye != xe {
 		ye.await(iss.Add(1), k.now)
 	}
-	switch ye.state() {
-	case SynSent:
-		if valid {
-			c.enter(k, y, Established, Presumed, RuleSynAckDelivered)
-			ye.synAckAt = k.now
-		}
-	case SynReceived:
-		if valid && ye.is(sentSyn) {
-			c.enter(k, y, Established, Presumed, RuleAckOfSyn)
-			ye.synAckAt = k.now
-		}
+	if valid && (ye.state() == SynSent || ye.state() == SynReceived && ye.is(sentSyn)) {
+		c.receive(k, y, recvSynAck)
+		ye.synAckAt = k.now
 	}
 }
 

@@ -195,18 +195,11 @@ func (c *Conn) proven(k *sink, s *capture.Segment, xe, ye *Endpoint, x uint8, mo
 		cert = Presumed
 	}
 	switch xe.state() {
-	case SynSent:
-		if d := reassembly.Seq(s.Seq).Diff(xe.sp.ISS); xe.sp.HasISS && d <= 0 {
-			return // of an earlier life
-		}
-		c.enter(k, x, Established, cert, RuleAckOfSynAck)
-	case SynReceived:
-		c.enter(k, x, Established, cert, RuleSpoke)
-	case Established:
-		c.enter(k, x, Established, cert, RuleSpoke)
+	case SynSent, SynReceived, Established:
+		c.send(k, x, sendAny, cert)
 	case Closed:
 		if xe.is(cookie) {
-			c.enter(k, x, Established, cert, RuleCookieSpoke)
+			c.send(k, x, sendAny, cert)
 			xe.has &^= cookie
 		}
 	default:
@@ -263,32 +256,26 @@ func (c *Conn) coversFin(k *sink, xe, ye *Endpoint, x uint8, firstFin, settled b
 		// one that waits behind data which the peer has yet to take.
 		cert = Presumed
 	}
+	ev := sendAckOfFin
 	switch xe.state() {
-	case SynSent, SynReceived:
-		c.enter(k, x, Established, Presumed, RuleSpoke)
-		c.enter(k, x, CloseWait, cert, RuleAckFin)
-	case Established, CloseWait:
-		c.enter(k, x, CloseWait, cert, RuleAckFin)
 	case FinWait1, Closing:
 		switch {
 		case xe.is(finHeard):
-			c.enter(k, x, TimeWait, Presumed, RuleAckFinTimeWait)
+			ev, cert = sendAckOfFin2, Presumed
 		case !xe.sp.FinAcked():
-			c.enter(k, x, Closing, cert, RuleAckFinClosing)
 		case xe.is(finRepeated) || xe.state() == Closing:
-			c.enter(k, x, Closing, Presumed, RuleAckFinClosing)
+			cert = Presumed
 		default:
 			// Its acknowledgment was seen, and only doubted.
 			xe.has |= finHeard
-			c.enter(k, x, FinWait2, Presumed, RuleAckOfFin)
-			c.enter(k, x, TimeWait, Presumed, RuleAckFinTimeWait)
+			ev, cert = sendAckOfFin2, Presumed
 		}
 	case FinWait2, TimeWait:
 		if !ye.is(finCarried) {
 			cert = Presumed
 		}
-		c.enter(k, x, TimeWait, cert, RuleAckFinTimeWait)
 	}
+	c.send(k, x, ev, cert)
 }
 
 // sendsFin: x sends its first FIN. covers: the segment acknowledges y's FIN.
@@ -311,26 +298,22 @@ func (c *Conn) sendsFin(k *sink, xe, ye *Endpoint, x uint8, covers, settled bool
 		}
 		return
 	}
-	switch xe.state() {
-	case SynSent, SynReceived:
-		c.enter(k, x, Established, Presumed, RuleSpoke)
-		c.enter(k, x, FinWait1, cert, RuleFin)
-	case Established, FinWait1:
-		c.enter(k, x, FinWait1, cert, RuleFin)
-	case CloseWait:
-		if xe.is(ackedFin) {
-			if !settled {
-				cert = Presumed // it may have closed before the peer's FIN came: CLOSING
-			}
-			c.enter(k, x, LastAck, cert, RuleFinLastAck)
-			break
+	if xe.state() != CloseWait {
+		c.send(k, x, sendFin, cert)
+		return
+	}
+	if xe.is(ackedFin) {
+		if !settled {
+			cert = Presumed // it may have closed before the peer's FIN came: CLOSING
 		}
-		// It sent its FIN before the peer's came.
-		if c.revoke(k, x, Established, RuleFinShort) || xe.state() == Established {
-			c.enter(k, x, FinWait1, cert, RuleFin)
-			if ye.is(finTaken) {
-				c.enter(k, x, Closing, Presumed, RuleFinDelivered)
-			}
+		c.send(k, x, sendFinAfter, cert)
+		return
+	}
+	// It sent its FIN before the peer's came.
+	if c.revoke(k, x, Established, RuleFinShort) || xe.state() == Established {
+		c.send(k, x, sendFin, cert)
+		if ye.is(finTaken) {
+			c.receive(k, x, recvFin)
 		}
 	}
 }

@@ -80,15 +80,12 @@ func (c *Conn) rstSent(k *sink, s *capture.Segment, xe, ye *Endpoint, x uint8) b
 	default:
 		return false // forged, or from another life
 	}
-	c.enter(k, x, Closed, Confirmed, rstRule(answers))
-	return true
-}
-
-func rstRule(answers bool) Rule {
 	if answers {
-		return RuleRstAnswers
+		c.enter(k, x, Closed, Confirmed, RuleRstAnswers)
+	} else {
+		c.send(k, x, sendRst, Confirmed)
 	}
-	return RuleRstSent
+	return true
 }
 
 // unmeasuredRTT bounds the round trip within which a RST may answer a segment
@@ -170,8 +167,7 @@ func (c *Conn) rstDelivered(k *sink, s *capture.Segment, xe, ye *Endpoint, y uin
 		if s.Flags&capture.ACK == 0 || !ye.sp.ISS.Less(ack) || !ack.LessEq(ye.sp.Nxt) {
 			return false
 		}
-		c.enter(k, y, Closed, Presumed, RuleRstRefused)
-		return true
+		return c.receive(k, y, recvRst)
 	case SynReceived:
 		if !exact && !(heard && seq == last) && xe.sp.Known && !seq.In(xe.sp.Una, c.right(xe)) {
 			return false
@@ -180,8 +176,7 @@ func (c *Conn) rstDelivered(k *sink, s *capture.Segment, xe, ye *Endpoint, y uin
 		if !exact {
 			return false
 		}
-		c.enter(k, y, Closed, Presumed, RuleRstTimeWait)
-		return true
+		return c.receive(k, y, recvRst)
 	case CloseWait, LastAck, Closing:
 		// Linux also takes RCV.NXT-1 there: a FIN counted by one side only
 		// (tcp_reset_check).
@@ -193,8 +188,7 @@ func (c *Conn) rstDelivered(k *sink, s *capture.Segment, xe, ye *Endpoint, y uin
 			return false // in window a challenge ACK, outside nothing (RFC 5961 section 3.2)
 		}
 	}
-	c.enter(k, y, Closed, Presumed, RuleRstDelivered)
-	return true
+	return c.receive(k, y, recvRst)
 }
 
 // right is the right edge of what the receiver of e's segments takes.

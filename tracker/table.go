@@ -2,17 +2,17 @@ package tracker
 
 import "tcpstate/capture"
 
-// table finds the newest life of a 4-tuple: open addressing over small cells,
+// table finds the newest life of a 4-tuple: open addressing over small buckets,
 // the connections themselves in a slab without pointers, so that the garbage
 // collector has nothing to walk.
 type table struct {
-	cells []cell // length a power of two
+	cells []bucket // length a power of two
 	used  int
 	slab  [][]entry
 	n     uint32 // entries in use
 }
 
-type cell struct {
+type bucket struct {
 	hash uint32
 	slot uint32 // index in the slab plus one; 0 is free
 }
@@ -59,13 +59,13 @@ func (t *table) add(k *capture.Key, hash uint32) uint32 {
 		t.slab = append(t.slab, make([]entry, slabSize))
 	}
 	t.n++
-	t.put(cell{hash, slot + 1})
+	t.put(bucket{hash, slot + 1})
 	t.used++
 	t.at(slot).conn.Key = *k
 	return slot
 }
 
-func (t *table) put(c cell) {
+func (t *table) put(c bucket) {
 	mask := uint32(len(t.cells) - 1)
 	i := c.hash & mask
 	for t.cells[i].slot != 0 {
@@ -76,7 +76,7 @@ func (t *table) put(c cell) {
 
 func (t *table) grow() {
 	old := t.cells
-	t.cells = make([]cell, max(1024, 2*len(old)))
+	t.cells = make([]bucket, max(1024, 2*len(old)))
 	for _, c := range old {
 		if c.slot != 0 {
 			t.put(c)

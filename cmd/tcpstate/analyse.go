@@ -148,6 +148,11 @@ func (c *cli) openSource(f *flags, intr *interrupts) (capture.Source, error) {
 	if errors.As(err, &filter) || errors.Is(err, capture.ErrNoLibpcap) {
 		return nil, usageError("%w", err)
 	}
+	select {
+	case <-intr.ended: // while the first octets were waited for
+		return nil, statusError{code: exitInterrupted}
+	default:
+	}
 	return nil, statusError{exitDamaged, err}
 }
 

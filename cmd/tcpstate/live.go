@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"tcpstate/capture"
+	"tcpstate/report"
 )
 
 // openLive starts a capture from an interface.
@@ -43,7 +44,7 @@ func (c *cli) listInterfaces() error {
 		return statusError{exitNoCapture, err}
 	}
 	for i, x := range ifs {
-		fmt.Fprintf(c.stdout, "%d.%v\n", i+1, x)
+		fmt.Fprintf(c.stdout, "%d.%s\n", i+1, report.Printable(x.String()))
 	}
 	return nil
 }

@@ -1,15 +1,20 @@
 package main
 
 import (
+	"encoding/hex"
 	"errors"
 	"flag"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"tcpstate/capture"
 )
 
 var update = flag.Bool("update", false, "rewrite the expected outputs in testdata/script")
@@ -26,6 +31,9 @@ func TestMain(m *testing.M) {
 //
 //	exits STATUS PROGRAM ARGS...   run, and compare the exit status
 //	head N FROM TO                 copy the first N octets; -N leaves the last N out
+//	unhex FROM TO                  make octets of hexadecimal digits; # begins a comment
+//
+// and the condition [libpcap]: filters and live capture are built in.
 func TestScripts(t *testing.T) {
 	pcaps, err := filepath.Abs("../../testdata/pcaps")
 	if err != nil {
@@ -42,7 +50,14 @@ func TestScripts(t *testing.T) {
 			e.Setenv("TZ", "UTC")
 			return os.Symlink(pcaps, filepath.Join(e.WorkDir, "pcaps"))
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "head": head},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "head": head, "unhex": unhex},
+		Condition: func(cond string) (bool, error) {
+			if cond != "libpcap" {
+				return false, fmt.Errorf("unknown condition %q", cond)
+			}
+			_, err := capture.Interfaces()
+			return !errors.Is(err, capture.ErrNoLibpcap), nil
+		},
 	})
 }
 
@@ -77,4 +92,18 @@ func head(ts *testscript.TestScript, neg bool, args []string) {
 		n += len(b)
 	}
 	ts.Check(os.WriteFile(ts.MkAbs(args[2]), b[:n], 0o666))
+}
+
+func unhex(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: unhex FROM TO")
+	}
+	var digits strings.Builder
+	for _, line := range strings.Split(ts.ReadFile(args[0]), "\n") {
+		line, _, _ = strings.Cut(line, "#")
+		digits.WriteString(strings.Join(strings.Fields(line), ""))
+	}
+	b, err := hex.DecodeString(digits.String())
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), b, 0o666))
 }

@@ -51,10 +51,10 @@ func (c *cli) newProgress(f *flags) *progress {
 	case f.quiet, !isTerminal(c.stderr), c.env("TERM") == "dumb":
 		return nil
 	}
-	return &progress{bar: progressbar.NewOptions64(-1,
+	// What is read in no time needs no bar.
+	return &progress{next: time.Now().Add(3 * progressEvery), bar: progressbar.NewOptions64(-1,
 		progressbar.OptionSetWriter(c.stderr),
 		progressbar.OptionSetDescription("reading"),
-		progressbar.OptionShowBytes(true),
 		progressbar.OptionSetWidth(30),
 		progressbar.OptionClearOnFinish(),
 		progressbar.OptionSetPredictTime(true),
@@ -81,6 +81,6 @@ func (p *progress) show(st *capture.Stats) {
 
 func (p *progress) done() {
 	if p != nil {
-		p.bar.Finish()
+		p.bar.Clear()
 	}
 }

@@ -66,8 +66,18 @@ func damageText(d *capture.Damage) string {
 	return s
 }
 
-// damageWords puts the reasons of package capture into words.
+// damageWords puts the reasons of package capture into words. "at byte N"
+// follows.
 var damageWords = map[string]string{
-	"cut-short":       "cut short inside a record",
-	"block-too-large": "a block claims an impossible length",
+	"cut-short":            "cut short inside a record",
+	"record-too-large":     "a record claims an impossible length",
+	"bad-section-header":   "a section header is wrong",
+	"bad-block":            "a block is wrong",
+	"bad-block-length":     "a block claims an impossible length",
+	"block-lengths-differ": "the two lengths of a block differ",
+	"unknown-version":      "a section of an unknown version",
+	"unknown-interface":    "a packet of an interface that was not described",
+	"too-many-interfaces":  "more interfaces than any capture has",
+	"damaged-compression":  "the compressed data is damaged",
+	"read-error":           "reading failed",
 }
