@@ -190,6 +190,9 @@ func (c *Conn) proven(k *sink, s *capture.Segment, xe, ye *Endpoint, x uint8, mo
 	if xe.is(fastOpen) && !xe.sp.SynAcked() && ye != xe {
 		return // a fast-open server may send before the handshake's ACK (RFC 7413 section 4.2)
 	}
+	if s.SeqLen() == 0 && xe.state() == SynReceived && xe.sp.HasISS && !xe.sp.SynAcked() && !more {
+		return // a bare ACK answers an unacceptable segment even before the handshake's ACK came (Linux tcp_check_req)
+	}
 	cert := Confirmed
 	if more || c.mode&midstream != 0 {
 		cert = Presumed
