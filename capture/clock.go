@@ -77,13 +77,17 @@ func (c *clock) nanos(ts uint64) int64 {
 		}
 	}
 	const most = math.MaxInt64/1_000_000_000 - 1
-	s := int64(min(sec, most))
-	if c.offset > 0 && s > most-min(c.offset, most) {
-		s = most
-	} else if c.offset < 0 && s < -most-max(c.offset, -most) {
-		s = -most
+	var s int64
+	if away := uint64(-c.offset); c.offset < 0 && sec < away { // two's complement: right for the smallest, too
+		s = -int64(min(away-sec, most))
+	} else if c.offset < 0 {
+		s = int64(min(sec-away, most))
 	} else {
-		s += max(min(c.offset, most), -most)
+		sum, over := bits.Add64(sec, uint64(c.offset), 0)
+		if over != 0 {
+			sum = most
+		}
+		s = int64(min(sum, most))
 	}
 	return s*1e9 + int64(ns)
 }

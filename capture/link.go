@@ -188,11 +188,16 @@ func (d *decoder) rareLink(link uint32, p []byte, wire int, s *Segment) bool {
 	switch link {
 	case linkPPP:
 		return d.ppp(p, wire, s)
-	case linkPPPPPPD, linkPPPWithDir: // the first octet tells the direction
+	case linkPPPWithDir: // an octet in front tells the direction
 		if len(p) < 1 {
 			return false
 		}
 		return d.ppp(p[1:], wire-1, s)
+	case linkPPPPPPD: // the direction replaces HDLC's address
+		if len(p) < 2 || p[1] != 3 {
+			return false
+		}
+		return d.ppp(p[2:], wire-2, s)
 	case linkPPPHDLC:
 		if len(p) < 4 {
 			return false

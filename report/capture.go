@@ -35,8 +35,7 @@ type Text string
 // MarshalJSON escapes everything that is not printable.
 func (t Text) MarshalJSON() ([]byte, error) { return appendString(nil, string(t)), nil }
 
-// NewCapture tells of the source with these statistics. stdin is the name
-// under which standard input appears in them.
+// NewCapture tells of the source with these statistics.
 func NewCapture(st *capture.Stats) *Capture {
 	c := &Capture{Source: "file", Files: []File{}, LinkTypes: []string{}}
 	for i := range st.Files {

@@ -29,11 +29,15 @@ func ParseClock(s string) (Clock, error) {
 	return 0, fmt.Errorf("unknown clock %q: it is one of %s", s, strings.Join(clockNames, ", "))
 }
 
-// Show renders t with microseconds; start is the time of the first frame.
-func (c Clock) Show(t, start time.Time) string {
+// Show renders t with microseconds; start is the time of the first frame,
+// zone that of ClockLocal.
+func (c Clock) Show(t, start time.Time, zone *time.Location) string {
 	switch c {
 	case ClockLocal:
-		return t.Local().Format("2006-01-02 15:04:05.000000 -07:00")
+		if zone == nil {
+			zone = time.UTC
+		}
+		return t.In(zone).Format("2006-01-02 15:04:05.000000 -07:00")
 	case ClockEpoch:
 		return string(appendEpoch(nil, t.UnixNano()))
 	case ClockRelative:

@@ -21,14 +21,14 @@ var csvFormat = &Format{
 	New:     func(e *Env) Formatter { return &csvTable{Env: e, w: csv.NewWriter(e.W)} },
 }
 
-// csvTable writes RFC 4180 with \n, a header line first. The columns of
+// csvTable writes RFC 4180 with \n as the line's end, a header line first. The columns of
 // connections are the record's fields by the names that --where uses, such as
 // client.state; what is not known is empty.
 type csvTable struct {
 	*Env
 	w      *csv.Writer
 	paths  [][]int
-	cells  []string
+	line   []byte
 	sorted []*Record
 }
 
@@ -36,7 +36,7 @@ func (o *csvTable) Begin(*Capture) {
 	switch {
 	case o.Parts.Has(PartConnections):
 		walkFields(reflect.TypeFor[Record](), "", func(_ string, path []int, _ reflect.Type) { o.paths = append(o.paths, path) })
-		o.w.Write(FieldNames())
+		o.W.WriteString(strings.Join(FieldNames(), ",") + "\n")
 	case o.Parts.Has(PartTransitions):
 		o.w.Write([]string{"time", "frame", "id", "endpoint", "local", "remote", "from", "to", "certainty", "rule"})
 	case o.Parts.Has(PartServices):
@@ -63,35 +63,49 @@ func (o *csvTable) Connection(r *Record) {
 
 func (o *csvTable) write(r *Record) {
 	v := reflect.ValueOf(r).Elem()
-	o.cells = o.cells[:0]
-	for _, p := range o.paths {
-		o.cells = append(o.cells, csvCell(v.FieldByIndex(p).Interface()))
+	b := o.line[:0]
+	for i, p := range o.paths {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendCell(b, v.FieldByIndex(p))
 	}
-	o.w.Write(o.cells)
+	o.line = append(b, '\n')
+	o.W.Write(o.line)
 }
 
-func csvCell(x any) string {
-	switch x := x.(type) {
-	case string:
-		return x
-	case int:
-		return strconv.Itoa(x)
-	case bool:
-		return strconv.FormatBool(x)
-	case float64:
-		if math.IsNaN(x) {
-			return ""
-		}
-		return string(appendSeconds(nil, x))
-	case time.Time:
-		if x.IsZero() {
-			return ""
-		}
-		return x.UTC().Format(rfc3339nano)
-	case []string:
-		return strings.Join(x, " ")
+// appendCell appends a field of a record. None holds a character that CSV
+// would have to quote: they are numbers, times, addresses and this program's
+// own words.
+func appendCell(b []byte, v reflect.Value) []byte {
+	switch v.Kind() {
+	case reflect.String:
+		return append(b, v.String()...)
+	case reflect.Int:
+		return strconv.AppendInt(b, v.Int(), 10)
+	case reflect.Bool:
+		return strconv.AppendBool(b, v.Bool())
+	case reflect.Float64:
+		return append(b, csvSeconds(v.Float())...)
 	}
-	return ""
+	switch x := v.Addr().Interface().(type) {
+	case *time.Time:
+		if x.IsZero() {
+			return b
+		}
+		return x.UTC().AppendFormat(b, rfc3339nano)
+	case *[]string:
+		return append(b, strings.Join(*x, " ")...)
+	}
+	return b
+}
+
+// csvSeconds is empty for what is not known.
+func csvSeconds(f float64) string {
+	if math.IsNaN(f) {
+		return ""
+	}
+	return string(appendSeconds(nil, f))
 }
 
 func (o *csvTable) End(f *Final) {
@@ -122,7 +136,7 @@ func (o *csvTable) service(v *Service) {
 	o.w.Write([]string{
 		v.Addr, strconv.Itoa(v.Port), strconv.FormatUint(v.Connections, 10), strconv.FormatUint(v.Midstream, 10),
 		csvCounts(v.Close), csvCounts(v.Resets), strings.Join(client, " "), strings.Join(server, " "),
-		strconv.FormatUint(v.Handshake.N, 10), csvCell(v.Handshake.P50), csvCell(v.Handshake.P99),
+		strconv.FormatUint(v.Handshake.N, 10), csvSeconds(v.Handshake.P50), csvSeconds(v.Handshake.P99),
 	})
 }
 

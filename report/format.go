@@ -3,6 +3,7 @@ package report
 import (
 	"bufio"
 	"io"
+	"time"
 
 	"tcpstate/capture"
 	"tcpstate/tracker"
@@ -19,8 +20,8 @@ type Format struct {
 	OnePart bool
 	// Ordered: it has an order of its own, which --sort cannot change.
 	Ordered bool
-	// Whole: its rows are not this program's connections, so that --where
-	// and --stream cannot choose among them.
+	// Whole: its rows are not this program's connections, so that a
+	// Selection cannot choose among them.
 	Whole bool
 	New   func(*Env) Formatter
 }
@@ -50,8 +51,9 @@ type Style struct {
 	Limit   int      // rows in tables
 	Sort    *SortKey // nil for each output's own order
 	Clock   Clock
-	Color   bool
-	Verbose bool // tables say more about the files
+	Zone    *time.Location // of ClockLocal; nil is UTC
+	Color   bool           // set for each output by its own Color
+	Verbose bool           // tables say more about the files
 }
 
 // Formatter writes one report. Its methods are called in this order: Begin
@@ -84,6 +86,7 @@ type Output struct {
 	Format *Format
 	Parts  Parts
 	W      io.Writer
+	Color  bool // the place it goes to shows colours
 }
 
 // outputBuffer holds this many octets before they are written on.

@@ -75,7 +75,7 @@ func play(t *testing.T, text string, opts Options, parts Parts, formats ...strin
 		if parts != 0 {
 			p = parts & f.Can
 		}
-		opts.Outputs = append(opts.Outputs, Output{f, p, &writers[i]})
+		opts.Outputs = append(opts.Outputs, Output{Format: f, Parts: p, W: &writers[i]})
 	}
 	if opts.Limit == 0 {
 		opts.Limit = 20
@@ -121,7 +121,7 @@ type brokenPipe struct{}
 func (brokenPipe) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }
 
 func TestReportTellsOfWriteErrors(t *testing.T) {
-	r := New(Options{Outputs: []Output{{ndjsonFormat, ndjsonFormat.Parts, brokenPipe{}}}})
+	r := New(Options{Outputs: []Output{{Format: ndjsonFormat, Parts: ndjsonFormat.Parts, W: brokenPipe{}}}})
 	r.Begin(&capture.Stats{})
 	if err := r.Flush(); err != io.ErrClosedPipe {
 		t.Errorf("Flush gives %v", err)

@@ -42,6 +42,7 @@ func New(opts Options) *Report {
 	r := &Report{opts: opts, serv: newServices()}
 	for _, o := range opts.Outputs {
 		e := &Env{W: bufio.NewWriterSize(o.W, outputBuffer), Parts: o.Parts, Style: opts.Style}
+		e.Color = o.Color
 		s := sink{o.Format.New(e), e.W, o.Parts}
 		if o.Format.Whole {
 			s.parts = 0 // it makes its own rows

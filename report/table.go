@@ -143,14 +143,14 @@ func (o *table) details(f *Final) {
 func (o *table) when(t time.Time) string {
 	switch o.Clock {
 	case ClockUTC, ClockRelative: // relative to what, one wants to know
-		return ClockUTC.Show(t, o.start) + " UTC"
+		return ClockUTC.Show(t, o.start, nil) + " UTC"
 	}
-	return o.Clock.Show(t, o.start)
+	return o.Clock.Show(t, o.start, o.Zone)
 }
 
 // brief is when without the date, if the whole capture has but one.
 func (o *table) brief(t time.Time) string {
-	text := o.Clock.Show(t, o.start)
+	text := o.Clock.Show(t, o.start, o.Zone)
 	if day, rest, ok := strings.Cut(text, " "); ok && o.oneDay && day == o.day {
 		return rest
 	}
@@ -163,8 +163,8 @@ func (o *table) span(s *Summary) {
 		return
 	}
 	o.start = time.Time(*s.Quality.Start)
-	o.day, _, _ = strings.Cut(o.Clock.Show(o.start, o.start), " ")
-	last, _, _ := strings.Cut(o.Clock.Show(time.Time(*s.Quality.End), o.start), " ")
+	o.day, _, _ = strings.Cut(o.Clock.Show(o.start, o.start, o.Zone), " ")
+	last, _, _ := strings.Cut(o.Clock.Show(time.Time(*s.Quality.End), o.start, o.Zone), " ")
 	o.oneDay = o.day == last
 }
 

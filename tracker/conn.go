@@ -91,8 +91,10 @@ func (c *Conn) enter(k *sink, side uint8, s State, cert Certainty, r Rule) {
 // settle keeps the endpoint's timer in step with its state.
 func (e *Endpoint) settle(k *sink, from, to State) {
 	if to == TimeWait {
-		e.twSince = k.now
-		e.arm(timerTimeWait, k.now+int64(k.cfg.TimeWait))
+		if from != to { // 2MSL counts from the FIN, not from the ACK that confirms it
+			e.twSince = k.now
+			e.arm(timerTimeWait, k.now+int64(k.cfg.TimeWait))
+		}
 		return
 	}
 	switch e.timer {

@@ -92,7 +92,9 @@ const (
 	timedOut                     // a timer ended it
 )
 
-func (e *Endpoint) is(f fact) bool { return e.has&f != 0 }
+func (e *Endpoint) is(f fact) bool { return e.has.any(f) }
+
+func (h fact) any(f fact) bool { return h&f != 0 }
 
 // step8 is a State and its Certainty in one octet.
 type step8 uint8

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"tcpstate/capture"
 	"tcpstate/report"
@@ -197,34 +198,171 @@ func TestLadders(t *testing.T) {
 }
 
 // A Conn by itself finds the same as a Tracker, as long as the connection is
-// one life with one number and the timers are the usual ones.
+// one life and the timers are the usual ones.
 func TestLaddersThroughConn(t *testing.T) {
+	usual := tracker.DefaultConfig()
 	for _, f := range readLadders(t) {
-		if f.config().TimeWait != tracker.DefaultConfig().TimeWait || f.config().FinTimeout != tracker.DefaultConfig().FinTimeout || len(f.ladders) > 1 {
+		cfg := f.config()
+		if cfg.TimeWait != usual.TimeWait || cfg.FinTimeout != usual.FinTimeout || len(f.ladders) > 1 || len(f.lives()) != 1 {
 			continue
 		}
-		want := f.replay()[ladderKey(f.ladders[0])]
-		if slices.ContainsFunc(want.steps, func(s tracker.Step) bool { return s.ID != 0 }) {
-			continue // another number
-		}
 		t.Run(f.name, func(t *testing.T) {
+			want := f.replay()[ladderKey(f.ladders[0])]
 			var c tracker.Conn
-			rows := f.rows()
-			for i, w := range want.steps {
-				s := w.Segment
-				got := c.Apply(&s)
-				w.Class, got.Class = 0, 0
+			for _, w := range want.steps {
+				got := c.Apply(&w.Segment)
 				if d := cmp.Diff(w, got, sameStep); d != "" {
-					t.Errorf("frame %d (-tracker +conn):\n%s", s.Frame, d)
+					t.Errorf("frame %d (-tracker +conn):\n%s", w.Segment.Frame, d)
 				}
 			}
-			for i, e := range want.late {
-				_ = i
-				_ = e
-			}
-			if d := cmp.Diff(want.late, c.Expire(capturedAt+rows[len(rows)-1].Segment.Time), sameStep); d != "" {
+			rows := f.rows()
+			late := c.Expire(capturedAt + rows[len(rows)-1].Segment.Time)
+			if d := cmp.Diff(want.late, late, sameStep); d != "" {
 				t.Errorf("after the last segment (-tracker +conn):\n%s", d)
 			}
 		})
+	}
+}
+
+var sameStep = cmpopts.EquateEmpty()
+
+// lives are the lives of a file's capture, as reported.
+func (f *ladderFile) lives() []tracker.Life {
+	var lives []tracker.Life
+	t := tracker.New(f.config(), tracker.Observer{Life: func(l *tracker.Life) { lives = append(lives, *l) }})
+	for _, b := range f.batches() {
+		t.Process(b)
+	}
+	t.Finish()
+	return lives
+}
+
+// Every rule is named by some ladder, so that what it does is written down.
+func TestLaddersHitEveryRule(t *testing.T) {
+	named := map[string]bool{}
+	for _, f := range readLadders(t) {
+		for _, r := range f.rows() {
+			for _, name := range r.Rules {
+				if _, ok := tracker.RuleByName(name); !ok {
+					t.Errorf("%s: there is no rule %q", f.name, name)
+				}
+				named[name] = true
+			}
+		}
+	}
+	for r := tracker.RuleNone + 1; r < tracker.NumRules; r++ {
+		if !named[r.Name()] {
+			t.Errorf("no ladder names the rule %s", r.Name())
+		}
+	}
+}
+
+// Every state is entered by some ladder, and every one but CLOSED and LISTEN,
+// which no packet proves, is confirmed by some.
+func TestLaddersEnterEveryState(t *testing.T) {
+	var entered, confirmed [tracker.NumStates]bool
+	for _, f := range readLadders(t) {
+		for _, r := range f.rows() {
+			for _, s := range r.States {
+				if !s.Any {
+					entered[s.State] = true
+					confirmed[s.State] = confirmed[s.State] || s.Certainty == tracker.Confirmed
+				}
+			}
+		}
+	}
+	for s := range tracker.NumStates {
+		switch {
+		case !entered[s]:
+			t.Errorf("no ladder enters %v", s)
+		case !confirmed[s] && s != tracker.Listen && s != tracker.FinWait2:
+			t.Errorf("no ladder confirms %v", s)
+		}
+	}
+}
+
+// The files are drawn as explain draws: read and printed, a ladder is the same
+// text. -update draws them anew; it keeps comments and what is expected.
+func TestLaddersAreDrawn(t *testing.T) {
+	for _, f := range readLadders(t) {
+		want := f.drawn()
+		if *update && want != string(f.text) {
+			if err := os.WriteFile(f.path(), []byte(want), 0o666); err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
+		if d := cmp.Diff(want, string(f.text)); d != "" {
+			t.Errorf("%s is not as it would be drawn; go test -run TestLaddersAreDrawn -update (-drawn +file):\n%s", f.path(), d)
+		}
+		for _, l := range f.ladders {
+			text := print(l)
+			back, err := report.ParseLadders(strings.NewReader(text))
+			if err != nil || len(back) != 1 {
+				t.Fatalf("%s: printed, but cannot be read: %v\n%s", f.name, err, text)
+			}
+			if again := print(back[0]); again != text {
+				t.Errorf("%s: printed, read and printed again (-first +second):\n%s", f.name, cmp.Diff(text, again))
+			}
+		}
+	}
+}
+
+// drawn is the file's text as Print writes its ladders, with its comments where
+// they were.
+func (f *ladderFile) drawn() string {
+	var heads, rows []string // of the ladders, in the order of their lines
+	for _, l := range f.ladders {
+		lines := strings.SplitAfter(strings.TrimSuffix(print(l), "\n"), "\n")
+		head := len(lines) - len(l.Rows)
+		heads = append(heads, strings.Join(lines[:head], ""))
+		lines[len(lines)-1] += "\n"
+		rows = append(rows, lines[head:]...)
+	}
+	var b strings.Builder
+	for line := range strings.Lines(string(f.text)) {
+		switch first, _, _ := strings.Cut(strings.TrimSpace(line), " "); {
+		case first == "" || first[0] == '#':
+			b.WriteString(line)
+		case first == "stream":
+			b.WriteString(heads[0])
+			heads = heads[1:]
+		case first == "isn" || first == "config" || first == "frame":
+			// Part of the head. A config before it is meant for all ladders
+			// and is written with each.
+		default:
+			b.WriteString(rows[0])
+			rows = rows[1:]
+		}
+	}
+	return b.String()
+}
+
+// Rules are documentation: each has a stable name, where it comes from and why.
+func TestRules(t *testing.T) {
+	seen := map[string]bool{}
+	for r := tracker.RuleNone + 1; r < tracker.NumRules; r++ {
+		name := r.Name()
+		if name == "" || r.Source() == "" || r.Why() == "" {
+			t.Errorf("rule %d: name %q, source %q, why %q", r, name, r.Source(), r.Why())
+		}
+		if seen[name] {
+			t.Errorf("two rules are called %s", name)
+		}
+		seen[name] = true
+		if strings.Trim(name, "abcdefghijklmnopqrstuvwxyz-0123456789") != "" || name == "revoked" {
+			t.Errorf("%q is no name that a ladder could say", name)
+		}
+		if strings.ContainsAny(r.Why(), "\n") || strings.HasSuffix(r.Why(), ".") {
+			t.Errorf("%s: the reason is one line without a full stop: %q", name, r.Why())
+		}
+		if back, ok := tracker.RuleByName(name); !ok || back != r {
+			t.Errorf("RuleByName(%q) = %v, %v", name, back, ok)
+		}
+	}
+	for _, name := range []string{"", "SYN", "no-such-rule"} {
+		if r, ok := tracker.RuleByName(name); ok {
+			t.Errorf("RuleByName(%q) = %v", name, r)
+		}
 	}
 }

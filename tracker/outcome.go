@@ -108,7 +108,7 @@ func (c *Conn) resetClass(k *sink, s *capture.Segment, xe, ye *Endpoint, before 
 		return ResetStaleSyn
 	case xe.is(sentSynAck) && own && !xe.is(sentData) && c.notes.firstFin == 0 && c.notes.doneAt != 0 && k.now-c.notes.doneAt <= max(3*rtt, 200*ms):
 		return ResetAfterAccept
-	case ack && own && c.notes.firstFin == 0 && justGot && ye.firstData != 0 && c.lastData(ye):
+	case ack && own && !xe.sp.HasFin && justGot && c.lastData(ye) && !spokeFirst(xe, ye):
 		return ResetUnreadData
 	case ack && own && !xe.sp.HasFin && before.Synchronised():
 		if known := idleTimeout(k.now - c.notes.idleSince); c.notes.idleSince != 0 && known {
@@ -119,7 +119,7 @@ func (c *Conn) resetClass(k *sink, s *capture.Segment, xe, ye *Endpoint, before 
 		return ResetAfterClose
 	case xe.sp.HasFin && own:
 		return ResetLateData
-	case !ack && answers:
+	case !ack && answers, ack && seq == 0 && !xe.sp.HasISS && before == Closed:
 		return ResetNoConnection
 	case own && before.Synchronised():
 		return ResetAbort
@@ -131,14 +131,21 @@ func (c *Conn) resetClass(k *sink, s *capture.Segment, xe, ye *Endpoint, before 
 	return ResetStray
 }
 
+// spokeFirst reports whether x sent the connection's first payload: what it
+// is sent is an answer then, and not left unread by the nature of the protocol.
+func spokeFirst(xe, ye *Endpoint) bool {
+	return xe.firstData != 0 && (ye.firstData == 0 || xe.firstData < ye.firstData)
+}
+
 // lastData reports whether the peer's payload was the last thing said.
 func (c *Conn) lastData(ye *Endpoint) bool { return ye.is(sentData) && ye.lastAt >= c.notes.idleSince }
 
 // idleTimeout reports whether an idle time is the default of a known server or
-// middlebox, within 2 % (Node 5 s, load balancers 60 s, nginx 75 s, NAT
-// gateways 350 s, firewalls 3600 s).
+// middlebox, within 2 % (load balancers 60 s, nginx 75 s, NAT gateways 350 s,
+// firewalls 3600 s). Shorter ones are hit by chance too often to tell from one
+// connection.
 func idleTimeout(d int64) bool {
-	for _, s := range [...]int64{5, 60, 75, 90, 240, 300, 350, 600, 3600} {
+	for _, s := range [...]int64{60, 75, 90, 240, 300, 350, 600, 3600} {
 		if t := s * second; d >= t-t/50 && d <= t+t/50 {
 			return true
 		}
@@ -158,6 +165,8 @@ func (c *Conn) closing() (CloseKind, Who, uint64) {
 			by = ByBoth
 		}
 		return Graceful, by, o.finFrame
+	case !synchronised && !(cl.has|sv.has).any(sentSyn|sentSynAck):
+		return Open, Nobody, 0 // strays, scans: no connection was opened
 	case o.rstAt != 0 && !synchronised && !sv.is(sentSynAck) && !cl.is(sentSynAck):
 		if c.who(o.rstSide) == ByServer {
 			return Refused, ByServer, o.rstFrame

@@ -164,7 +164,9 @@ func (c *Conn) speaks(k *sink, s *capture.Segment, xe, ye *Endpoint, x uint8) (a
 			if xe.deaf < 255 {
 				xe.deaf++
 			}
-			c.notes.reopen()
+			if !ye.is(sentRst) {
+				c.notes.reopen() // nobody is CLOSED by it; else its sender still is
+			}
 		}
 	case xe.is(timedOut):
 		if c.cut(k, x, xe.depth-1, RuleTalksAfterTimer) {

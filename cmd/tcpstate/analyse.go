@@ -25,7 +25,7 @@ func (c *cli) analyse(f *flags) error {
 		return err
 	}
 	opts := f.report
-	opts.Outputs, opts.Color = outs, c.wantColor(f)
+	opts.Outputs, opts.Zone = outs, time.Local
 	r := report.New(opts)
 	end, err := c.follow(f, src, r, intr)
 	for _, o := range files {

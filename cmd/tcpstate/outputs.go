@@ -54,8 +54,8 @@ func checkOutputs(f *flags, r *raw, flagSet *pflag.FlagSet) error {
 		if spec.parts, err = chooseParts(spec.format, show, f.quiet); err != nil {
 			return err
 		}
-		if spec.format.Whole && (f.report.Where != nil || f.report.Streams != nil) {
-			return fmt.Errorf("-o %s: --where and --stream choose among tcpstate's connections, and its rows are split by other rules; use a filter", name)
+		if spec.format.Whole && f.report.Active() {
+			return fmt.Errorf("-o %s: --where, --stream, --since and --until choose among tcpstate's connections, and its rows are split by other rules; use a filter", name)
 		}
 		sortable = sortable || !spec.format.Ordered
 		f.outputs = append(f.outputs, spec)
@@ -157,7 +157,8 @@ func (c *cli) openOutputs(f *flags) (outs []report.Output, files []*outputFile, 
 			}
 			files, w = append(files, o), o
 		}
-		outs = append(outs, report.Output{Format: s.format, Parts: s.parts, W: w})
+		color := s.file == "" && c.wantColor(f) || f.color == "always"
+		outs = append(outs, report.Output{Format: s.format, Parts: s.parts, W: w, Color: color})
 	}
 	return outs, files, nil
 }

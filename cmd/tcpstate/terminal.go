@@ -9,6 +9,7 @@ import (
 	"golang.org/x/term"
 
 	"tcpstate/capture"
+	"tcpstate/report"
 )
 
 // isTerminal reports whether w is a terminal.
@@ -50,6 +51,8 @@ func (c *cli) newProgress(f *flags) *progress {
 	case f.progress == "always":
 	case f.quiet, !isTerminal(c.stderr), c.env("TERM") == "dumb":
 		return nil
+	case isTerminal(c.stdout) && f.streams():
+		return nil // the bar and the lines would stand in each other's way
 	}
 	// What is read in no time needs no bar.
 	return &progress{next: time.Now().Add(3 * progressEvery), bar: progressbar.NewOptions64(-1,
@@ -59,6 +62,17 @@ func (c *cli) newProgress(f *flags) *progress {
 		progressbar.OptionClearOnFinish(),
 		progressbar.OptionSetPredictTime(true),
 	)}
+}
+
+// streams reports whether something is written to standard output while the
+// input is read.
+func (f *flags) streams() bool {
+	for _, o := range f.outputs {
+		if o.file == "" && o.format != report.Formats[0] {
+			return true
+		}
+	}
+	return false
 }
 
 // progressEvery is how often the bar is drawn.

@@ -1,0 +1,52 @@
+package main
+
+import (
+	"bytes"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"tcpstate/report"
+)
+
+// What the program writes of every capture in testdata/pcaps is as the schema
+// says, begins with the capture and ends with the summary.
+func TestCapturesFollowTheSchema(t *testing.T) {
+	files, err := filepath.Glob("../../testdata/pcaps/*.pcap*")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no captures: %v", err)
+	}
+	schema, err := jsonschema.UnmarshalJSON(bytes.NewReader(report.SchemaJSON))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := jsonschema.NewCompiler()
+	if err := c.AddResource("mem:///schema.json", schema); err != nil {
+		t.Fatal(err)
+	}
+	compiled := c.MustCompile("mem:///schema.json")
+	const parts = "summary,findings,connections,transitions,services"
+	for _, f := range files {
+		var stdout, stderr bytes.Buffer
+		run([]string{"-o", "json", "--show", parts, f}, nil, &stdout, &stderr)
+		texts := []string{stdout.String()}
+		stdout.Reset()
+		run([]string{"-o", "ndjson", "--show", parts, f}, nil, &stdout, &stderr)
+		lines := strings.Split(strings.TrimSuffix(stdout.String(), "\n"), "\n")
+		if !strings.HasPrefix(lines[0], `{"type":"capture",`) || !strings.HasPrefix(lines[len(lines)-1], `{"type":"summary",`) {
+			t.Errorf("%s: begins with %.60s, ends with %.60s", f, lines[0], lines[len(lines)-1])
+		}
+		for _, text := range append(texts, lines...) {
+			v, err := jsonschema.UnmarshalJSON(strings.NewReader(text))
+			if err == nil {
+				err = compiled.Validate(v)
+			}
+			if err != nil {
+				t.Errorf("%s: %v\n%.400s", f, err, text)
+				break
+			}
+		}
+	}
+}
