@@ -37,6 +37,7 @@ const (
 	rolesFixed                      // a SYN told the roles
 	ended                           // both ends are CLOSED
 	carried                         // states came over from the number before
+	reported                        // the observer was told of this life
 )
 
 // at returns the endpoint of a side; a connection to itself has one.

@@ -13,6 +13,9 @@ import (
 type Config struct {
 	TimeWait   time.Duration // 2MSL, counted from the last acceptable FIN
 	FinTimeout time.Duration // how long an orphan stays in FIN-WAIT-2
+	// Linger is how long after its end a life is still held, for stragglers;
+	// then it is reported. What comes later is another incarnation.
+	Linger time.Duration
 	// Transitions asks for Observer.Transition.
 	Transitions bool
 	// Steps asks for Observer.Step: one call per segment, for ladders.
@@ -22,7 +25,7 @@ type Config struct {
 // DefaultConfig is Linux: TIME-WAIT 60 s (TCP_TIMEWAIT_LEN), FIN-WAIT-2 60 s
 // (net.ipv4.tcp_fin_timeout).
 func DefaultConfig() Config {
-	return Config{TimeWait: 60 * time.Second, FinTimeout: 60 * time.Second}
+	return Config{TimeWait: 60 * time.Second, FinTimeout: 60 * time.Second, Linger: 5 * time.Minute}
 }
 
 // Observer is told what the tracker finds, in the order of (time, frame, id).

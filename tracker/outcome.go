@@ -165,7 +165,7 @@ func (c *Conn) closing() (CloseKind, Who, uint64) {
 			by = ByBoth
 		}
 		return Graceful, by, o.finFrame
-	case !synchronised && !(cl.has|sv.has).any(sentSyn|sentSynAck):
+	case !synchronised && !(cl.has | sv.has).any(sentSyn|sentSynAck):
 		return Open, Nobody, 0 // strays, scans: no connection was opened
 	case o.rstAt != 0 && !synchronised && !sv.is(sentSynAck) && !cl.is(sentSynAck):
 		if c.who(o.rstSide) == ByServer {

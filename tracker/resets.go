@@ -54,6 +54,8 @@ func (c *Conn) rstSent(k *sink, s *capture.Segment, xe, ye *Endpoint, x uint8) b
 	case s.Flags&capture.ACK != 0 && xe.sp.Known && seq == xe.sp.Nxt:
 		// An abort: close() with data unread, SO_LINGER 0, a timeout (RFC 9293
 		// section 3.10.5). It tells RCV.NXT: a FIN beyond that had not come.
+		// The answer to a segment would be bare.
+		answers = false
 		if ye.is(finTaken) && !xe.is(ackedFin) && reassembly.Seq(s.Ack).LessEq(ye.sp.Fin) {
 			c.unhear(k, x, ye, RuleRstShort)
 		}

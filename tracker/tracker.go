@@ -75,6 +75,7 @@ func (t *Tracker) advance(now int64) {
 		}
 		e.queued = 0
 		t.begin(0)
+		t.k.now = a.due
 		e.conn.expire(&t.k, a.due)
 		if t.obs.Step != nil && len(t.k.changes) > 0 {
 			t.timers[a.slot] = append(t.timers[a.slot], t.k.changes...)
@@ -105,7 +106,16 @@ func (t *Tracker) after(e *entry, slot uint32) {
 	} else {
 		c.mode &^= ended
 	}
-	if d := c.due(); d != 0 && (e.queued == 0 || d < e.queued) {
+	d := c.due()
+	if c.mode&(ended|reported) == ended {
+		switch leave := e.endAt + int64(t.cfg.Linger); {
+		case t.k.now >= leave:
+			t.report(e)
+		case d == 0 || leave < d:
+			d = leave
+		}
+	}
+	if d != 0 && (e.queued == 0 || d < e.queued) {
 		e.queued = d
 		t.alarms.push(alarm{due: d, id: c.id, slot: slot})
 	}
@@ -137,8 +147,8 @@ func (t *Tracker) segment(s *capture.Segment) {
 		e.whole = ReopenCompleteness(s)
 	default:
 		e.whole.Apply(s)
-		if c.livesAgain(s) {
-			t.again(e)
+		if c.livesAgain(s) || c.mode&reported != 0 && s.Mark&(capture.Quoted|capture.Unselected) == 0 {
+			t.again(e, c.livesAgain(s))
 		}
 	}
 	if quoted || s.Mark&capture.Unselected != 0 || s.Mark&capture.BadChecksum != 0 {
@@ -256,13 +266,22 @@ func (c *Conn) livesAgain(s *capture.Segment) bool {
 }
 
 // again begins another incarnation under the same number.
-func (t *Tracker) again(e *entry) {
+//
+// fresh: it lives again, with the same ISN. Otherwise it is what came after
+// the life was reported: states and spaces go on.
+func (t *Tracker) again(e *entry, fresh bool) {
 	old := e.conn
 	t.report(e)
 	n := Conn{Key: old.Key, continues: -1, id: old.id, incarnation: old.incarnation + 1, ends: old.ends, mode: carried}
+	if !fresh {
+		n.client, n.roles = old.client, old.roles
+		n.mode |= old.mode & (midstream | rolesFixed)
+	}
 	for i := range n.ends {
 		n.ends[i].count = counters{}
-		n.ends[i].sp.HasISS = false
+		if fresh {
+			n.ends[i].sp.HasISS = false
+		}
 	}
 	e.conn = n
 	e.queued = 0
@@ -272,7 +291,11 @@ func (t *Tracker) again(e *entry) {
 
 // report tells of a life that is over.
 func (t *Tracker) report(e *entry) {
-	if e.conn.mode&begun == 0 || t.obs.Life == nil {
+	if e.conn.mode&begun == 0 || e.conn.mode&reported != 0 {
+		return
+	}
+	e.conn.mode |= reported
+	if t.obs.Life == nil {
 		return
 	}
 	l := e.conn.life(&t.cfg)
@@ -297,7 +320,7 @@ func (t *Tracker) Elapsed() map[uint64][]Transition {
 func (t *Tracker) Finish() {
 	var order []uint32
 	for slot := uint32(0); slot < t.table.n; slot++ {
-		if t.table.at(slot).conn.mode&begun != 0 {
+		if t.table.at(slot).conn.mode&(begun|reported) == begun {
 			order = append(order, slot)
 		}
 	}

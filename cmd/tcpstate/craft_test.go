@@ -443,4 +443,3 @@ func unreachable(f crafted, after time.Duration, n int) crafted {
 	}
 	return crafted{f.at + int64(after), b, !f.back}
 }
-

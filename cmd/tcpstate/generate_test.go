@@ -188,7 +188,7 @@ var recipes = []recipe{
 60.1  > A  102 302
 260   > FA 101 302
 260.1 < A  302 102
-`), want: "0 graceful both TIME-WAIT? TIME-WAIT"},
+`), want: "0 graceful server TIME-WAIT? TIME-WAIT"},
 	{file: "fin-before-data.pcap", make: spoken(`
 0      > S  0
 0.1    < SA 0   1
