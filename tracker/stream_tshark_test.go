@@ -2,7 +2,6 @@ package tracker
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
@@ -291,78 +290,6 @@ func TestStreamsLikeTshark(t *testing.T) {
 			compareSynthetic(t, segs)
 		})
 	}
-}
-
-// TestStreamsOfCaptures judges whole captures: the repository's, and those of
-// the directory that TCPSTATE_CAPTURES names. tshark itself reads the headers
-// for us, so that this test depends on no decoder of ours.
-func TestStreamsOfCaptures(t *testing.T) {
-	dirs := []string{filepath.Join("..", "testdata", "pcaps")}
-	if extra := os.Getenv("TCPSTATE_CAPTURES"); extra != "" {
-		dirs = append(dirs, extra)
-	}
-	var files []string
-	for _, d := range dirs {
-		for _, glob := range []string{"*.pcap", "*.pcapng"} {
-			found, err := filepath.Glob(filepath.Join(d, glob))
-			if err != nil {
-				t.Fatal(err)
-			}
-			files = append(files, found...)
-		}
-	}
-	if len(files) == 0 {
-		t.Skip("no captures")
-	}
-	for _, file := range files {
-		t.Run(filepath.Base(file), func(t *testing.T) {
-			segs, rows := tsharkSegments(t, file)
-			compareStreams(t, segs, rows)
-		})
-	}
-}
-
-// tsharkSegments reads the segments of a capture with tshark, and what tshark
-// says of their streams.
-func tsharkSegments(t *testing.T, file string) (segs []capture.Segment, streams [][]string) {
-	t.Helper()
-	rows := tshark(t, file, "tcp && !icmp && !icmpv6",
-		"frame.number", "tcp.stream", "tcp.completeness", "ip.src", "ip.dst", "ipv6.src", "ipv6.dst",
-		"tcp.srcport", "tcp.dstport", "tcp.flags", "tcp.seq_raw", "tcp.ack_raw", "tcp.len", "frame.time_epoch", "tcp.window_size_value")
-	num := func(s string) uint64 {
-		n, err := strconv.ParseUint(s, 0, 64)
-		if err != nil && s != "" {
-			t.Fatalf("number %q: %v", s, err)
-		}
-		return n
-	}
-	for _, row := range rows {
-		addr := func(four, six string) netip.Addr {
-			a, err := netip.ParseAddr(last(cmp.Or(six, four)))
-			if err != nil {
-				t.Fatal(err)
-			}
-			return a
-		}
-		seg := capture.Segment{Frame: num(row[0]), Flags: uint8(num(row[9])), Seq: uint32(num(row[10])), Ack: uint32(num(row[11])),
-			Len: uint32(num(row[12])), Window: uint16(num(row[14])), VLAN: capture.NoVLAN, WScale: capture.NoWScale}
-		sec, frac, _ := strings.Cut(row[13], ".")
-		seg.Time = int64(num(sec)) * 1e9
-		if n, err := strconv.Atoi((frac + "000000000")[:9]); err == nil {
-			seg.Time += int64(n)
-		}
-		seg.Key, seg.Side = keyOf(
-			netip.AddrPortFrom(addr(row[3], row[5]), uint16(num(row[7]))),
-			netip.AddrPortFrom(addr(row[4], row[6]), uint16(num(row[8]))))
-		segs = append(segs, seg)
-		streams = append(streams, row[:3])
-	}
-	return segs, streams
-}
-
-// last is the innermost of several values of one field.
-func last(field string) string {
-	return field[strings.LastIndexByte(field, ',')+1:]
 }
 
 // FuzzStreamBase: whatever comes, a stream opened anew knows the base it was

@@ -314,7 +314,7 @@ func sections() []byte {
 	w.section()
 	w.iface(uint16(layers.LinkTypeEthernet))
 	w.iface(uint16(layers.LinkTypeRaw), ngOption{2, []byte("tun0")}, ngOption{9, []byte{9}})
-	w.block(0x0bad, []byte("nobody knows this block"))
+	w.block(0x0fff, []byte("nobody knows this block"))
 	for i, f := range frames[:6] {
 		if i%2 == 0 {
 			w.packet(0, uint64(f.at/1000), inEthernet(f.data, f.back))
@@ -327,7 +327,7 @@ func sections() []byte {
 	big := &ngWriter{order: binary.BigEndian}
 	big.section()
 	big.iface(uint16(layers.LinkTypeEthernet), ngOption{9, []byte{0x80 | 20}}, ngOption{14, big.u64(epoch / 1e9)})
-	big.block(0x40000bad, nil)
+	big.block(0x80000001, nil)
 	for _, f := range frames[6:] {
 		big.packet(0, uint64(f.at-epoch)<<20/1e9, inEthernet(f.data, f.back))
 	}
