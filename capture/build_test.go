@@ -93,7 +93,9 @@ func summed(src, dst string, b []byte) []byte {
 var plainSeg = seg{sport: 40000, dport: 80, seq: 1000, ack: 2000, flags: ACK | PSH, win: 512, payload: []byte("hello")}
 
 // plainFrame is a segment in IPv4 in Ethernet from 10.0.0.1:40000 to 10.0.0.2:80.
-func plainFrame(t seg) []byte { return eth(etherIPv4, ip4("10.0.0.1", "10.0.0.2", protoTCP, t.bytes())) }
+func plainFrame(t seg) []byte {
+	return eth(etherIPv4, ip4("10.0.0.1", "10.0.0.2", protoTCP, t.bytes()))
+}
 
 // rec is a frame of a file.
 type rec struct {

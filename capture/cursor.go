@@ -23,6 +23,9 @@ type frame struct {
 	data []byte
 	wire int // octets on the wire, at least len(data)
 	ifc  *iface
+	// untimed: neither this frame nor one before it in its file has a time;
+	// time is 0 and says nothing.
+	untimed bool
 }
 
 // iface is what is known of the interface that a frame was captured on.

@@ -55,6 +55,9 @@ const (
 	maxTags    = 8
 )
 
+// never is before the time of any frame.
+const never = math.MinInt64
+
 // decoder takes frames apart and writes segments. It is used by one goroutine.
 type decoder struct {
 	verify bool
@@ -86,7 +89,7 @@ type decoder struct {
 }
 
 func newDecoder(sel *selector, verify bool) *decoder {
-	d := &decoder{sel: sel, verify: verify, prev: math.MinInt64, last: math.MinInt64, vlan: NoVLAN}
+	d := &decoder{sel: sel, verify: verify, prev: never, last: never, vlan: NoVLAN}
 	d.frags = reassembly.NewFragments(reassembly.FragmentLimits{})
 	return d
 }
@@ -95,19 +98,20 @@ func newDecoder(sel *selector, verify bool) *decoder {
 // which must have room.
 func (d *decoder) frame(f *frame, b *Batch) {
 	d.frames++
-	if d.frames == 1 {
-		d.first = f.time
-	}
 	var back uint8
-	if f.time < d.prev {
-		back = TimeBack
-		d.timeBack++
+	if !f.untimed {
+		if d.prev == never {
+			d.first = f.time
+		} else if f.time < d.prev {
+			back = TimeBack
+			d.timeBack++
+		}
+		d.prev = f.time
+		if f.time > d.last {
+			d.last = f.time
+		}
+		b.Now = f.time
 	}
-	d.prev = f.time
-	if f.time > d.last {
-		d.last = f.time
-	}
-	b.Now = f.time
 
 	d.f, d.b = f, b
 	d.mark, d.depth, d.match = 0, 0, -1
@@ -164,7 +168,7 @@ func (d *decoder) tag(id uint16) {
 func (d *decoder) stats(st *Stats) {
 	st.Packets, st.Segments, st.Selected = d.frames, d.segments, d.selected
 	st.Quotes, st.TaggedTCP, st.TimeBack = d.quotes, d.tagged, d.timeBack
-	if d.frames > 0 {
+	if d.prev != never {
 		st.First, st.Last = d.first, d.last
 	}
 	skips := d.skips

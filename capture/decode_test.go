@@ -347,7 +347,7 @@ func TestEndsAndHash(t *testing.T) {
 		f := func(src, dst string, sport, dport int) Segment {
 			t.Helper()
 			x := seg{sport: sport, dport: dport}.bytes()
-			p := eth(etherIPv4, nil)
+			var p []byte
 			if len(addr(src)) == 16 {
 				p = eth(etherIPv6, ip6(src, dst, protoTCP, x))
 			} else {

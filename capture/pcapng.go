@@ -17,7 +17,7 @@ const (
 	blockJournal   = 9 // systemd journal entry
 	blockCustom    = 0x00000bad
 	blockCustomNC  = 0x40000bad // not to be copied
-	blockPacket    = 6 // Enhanced Packet Block
+	blockPacket    = 6          // Enhanced Packet Block
 )
 
 // byteOrderMagic stands in each section header in the section's byte order.
@@ -31,6 +31,7 @@ type pcapngReader struct {
 	section bool // a section header was seen
 	ifcs    []*iface
 	last    int64 // time of the frame before: simple packets have none of their own
+	timed   bool  // there was one
 }
 
 func newPcapng(c walk) *pcapngReader {
@@ -94,7 +95,9 @@ func (r *pcapngReader) next(f *frame) error {
 		}
 		if r.block(kind, b[8:whole-4], at, f) {
 			r.packets++
-			r.last = f.time
+			if !f.untimed {
+				r.last, r.timed = f.time, true
+			}
 			return nil
 		}
 	}
@@ -135,8 +138,12 @@ func (r *pcapngReader) block(kind uint32, b []byte, at int64, f *frame) bool {
 	case blockSection:
 		r.open(b, at)
 	case blockJournal, blockCustom, blockCustomNC:
+		if kind != blockJournal && len(b) < 4 {
+			return false // not even the number of whose block it is
+		}
 		// Wireshark numbers these as frames. They hold none.
-		*f = frame{time: r.last, ifc: &noLink}
+		*f = frame{ifc: &noLink}
+		r.untimed(f)
 		return true
 	}
 	return false
@@ -248,9 +255,12 @@ func (r *pcapngReader) simple(b []byte, at int64, f *frame) bool {
 	if !r.fill(f, 0, 0, b[4:], n, wire, at) {
 		return false
 	}
-	f.time = r.last
+	r.untimed(f)
 	return true
 }
+
+// untimed gives a frame without a time that of the frame before it.
+func (r *pcapngReader) untimed(f *frame) { f.time, f.untimed = r.last, !r.timed }
 
 // fill makes the frame, if the lengths allow it.
 func (r *pcapngReader) fill(f *frame, id uint32, ts uint64, data []byte, n, wire uint32, at int64) bool {
@@ -263,7 +273,7 @@ func (r *pcapngReader) fill(f *frame, id uint32, ts uint64, data []byte, n, wire
 		return false
 	}
 	f.ifc = r.ifcs[id]
-	f.time = f.ifc.res.nanos(ts)
+	f.time, f.untimed = f.ifc.res.nanos(ts), false
 	f.data = data[:n:n]
 	f.wire = max(int(wire&0x7fffffff), int(n))
 	return true

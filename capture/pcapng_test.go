@@ -64,6 +64,19 @@ func TestPcapngNumbers(t *testing.T) {
 	}
 }
 
+// Frames before the first one with a time do not make the capture begin in
+// 1970.
+func TestPcapngUntimed(t *testing.T) {
+	n, f := ng{}, plainFrame(plainSeg)
+	r := readAll(t, Options{}, cat(n.section(), n.iface(1, 0), n.simple(len(f), f), n.packet(0, 1e15, f), n.simple(len(f), f), n.packet(0, 2e15, f)))
+	if r.stats.First != 1e18 || r.stats.Last != 2e18 || r.stats.TimeBack != 0 || r.segs[0].Time != 0 || r.segs[2].Time != 1e18 {
+		t.Errorf("%+v", r.stats)
+	}
+	if r := readAll(t, Options{}, cat(n.section(), n.iface(1, 0), n.simple(len(f), f))); r.stats.First != 0 || r.stats.Last != 0 || r.stats.Packets != 1 {
+		t.Errorf("no times at all: %+v", r.stats)
+	}
+}
+
 func TestPcapngDrops(t *testing.T) {
 	n, f := ng{}, plainFrame(plainSeg)
 	drop := n.option(4, le64(3))

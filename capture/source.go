@@ -5,10 +5,13 @@ import "errors"
 // Source yields the segments of one capture: a file, several files merged in
 // time order, standard input or an interface.
 type Source interface {
-	// Next empties b and fills it with the next segments, at least one unless
-	// the source is at its end or, live, the tick has come. At the end it
-	// returns io.EOF (with an empty batch). Damage inside a file is no error:
-	// what can be read is read, and Stats tells of the rest.
+	// Next empties b and fills it with the next segments. It may return none,
+	// with b.Now telling how far time has gone: live when the tick has come,
+	// from files after many frames without TCP, and from a pipe when the rest
+	// is yet to arrive. At the end it returns io.EOF (with an empty batch).
+	// Damage inside a file is no error: what can be read is read, and Stats
+	// tells of the rest. A FilterError comes from here if an interface
+	// appears in the file on whose link the expression makes no sense.
 	Next(b *Batch) error
 	// Stats may be called between calls of Next and after the end.
 	Stats() Stats
@@ -21,7 +24,7 @@ type Stats struct {
 	Packets  uint64 // frames, with or without TCP; also the last frame's number
 	Segments uint64 // TCP segments among them, selected or not, without quotes
 	Selected uint64 // those that the filter let through
-	First    int64  // time of the first frame, ns; 0 if Packets is 0
+	First    int64  // time of the first frame that has one, ns; 0 if none has
 	Last     int64  // latest time of a frame seen so far, ns
 	// Skipped counts frames that were read but not analysed as TCP although they
 	// claim to be IP, by reason, sorted by reason ("truncated-ip", "fragment-incomplete" ...).

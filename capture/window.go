@@ -10,6 +10,10 @@ import (
 // more in page faults and dies when the file is cut underneath.
 const readSize = 1 << 20
 
+// firstRead is the size of the first buffer: small files need no more, and
+// many files may be open.
+const firstRead = 64 << 10
+
 // errYield says that going on could block, and that something is there to be
 // handed out first. It never leaves this package.
 var errYield = errors.New("would block")
@@ -40,7 +44,9 @@ func (w *window) need(n int) bool {
 
 func (w *window) fill(n int) bool {
 	if w.buf == nil {
-		w.buf = make([]byte, readSize)
+		w.buf = make([]byte, firstRead)
+	} else if len(w.buf) < readSize && w.end == len(w.buf) { // there is more than a little
+		w.buf = append(make([]byte, 0, readSize), w.buf...)[:readSize]
 	}
 	for idle := 0; w.end-w.pos < n; {
 		if w.err != nil || w.wary && w.hold {

@@ -77,8 +77,9 @@ func (c *Conn) noteReset(k *sink, s *capture.Segment, x, y uint8, before State, 
 	if o.rstAt != 0 || !own && !took || o.firstFin != 0 && o.secondFin != 0 {
 		return
 	}
-	if !took && before == SynSent && xe.state() == SynSent {
-		return // it refused something stale; its own SYN goes on
+	if before == SynSent && xe.state() == SynSent {
+		o.class = class // it refused something stale; its own SYN goes on
+		return
 	}
 	o.rstAt, o.rstFrame, o.rstSide, o.class = k.now, k.frame, x, class
 	o.gave = s.Flags&capture.ACK != 0 && o.unanswered[x] >= 2
@@ -250,7 +251,7 @@ func (c *Conn) life(cfg *Config) Life {
 		switch {
 		case o.secondFin != 0:
 			l.HalfClosedFor = o.secondFin - o.firstFin
-		case o.rstAt != 0:
+		case o.rstAt >= o.firstFin:
 			l.HalfClosedFor = o.rstAt - o.firstFin
 		default:
 			l.HalfClosedFor = c.last - o.firstFin

@@ -116,6 +116,7 @@ func (c *Conn) pickUp(k *sink, s *capture.Segment, x, y uint8) bool {
 	}
 	c.mode &^= loneAck
 	c.mode |= midstream
+	c.notes.reopen() // a RST before it ended something else
 	c.enter(k, x, Established, Presumed, RuleMidstream)
 	if ye != xe {
 		c.enter(k, y, Established, Presumed, RuleMidstream)
@@ -182,6 +183,9 @@ func (c *Conn) speaks(k *sink, s *capture.Segment, xe, ye *Endpoint, x uint8) (a
 func (c *Conn) disown(k *sink, x uint8) {
 	e := c.at(x)
 	e.path[e.depth-1] = mk(Closed, Presumed)
+	if k.census != nil {
+		k.census.move(Closed, Confirmed, Closed, Presumed, k.now)
+	}
 	c.cut(k, x, e.depth-1, RuleTalksAfterOwnRst)
 }
 

@@ -55,7 +55,7 @@ func (c *Conn) Apply(s *capture.Segment) Step {
 	k := sink{keep: true, cfg: &cfg}
 	if c.mode&begun == 0 && c.Key == (capture.Key{}) {
 		c.Key, c.continues = s.Key, -1
-		if s.Flags&capture.SYN == 0 {
+		if s.Flags&capture.SYN == 0 || odd(s.Flags) {
 			c.guessRoles(s, false, false)
 		}
 	}

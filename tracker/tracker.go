@@ -165,9 +165,10 @@ func (t *Tracker) segment(s *capture.Segment) {
 		t.ports.add(s)
 	}
 	t.begin(s.Frame)
-	var step Step
+	var step *Step // on the heap, and only where it is asked for
 	if t.obs.Step != nil {
-		step = c.before(s)
+		was := c.before(s)
+		step = &was
 		step.Timers = t.timers[slot]
 		delete(t.timers, slot)
 	}
@@ -177,15 +178,15 @@ func (t *Tracker) segment(s *capture.Segment) {
 	case reassembly.Duplicate:
 		t.totals.Copies++
 	case reassembly.ClassNone:
-		if s.Flags&capture.RST != 0 {
+		if s.Flags&capture.RST != 0 && !odd(s.Flags) {
 			t.totals.Resets[c.notes.lastClass]++
 		} else {
 			t.totals.Odd++
 		}
 	}
-	if t.obs.Step != nil {
-		c.done(&step, class, t.k.changes)
-		t.obs.Step(&step)
+	if step != nil {
+		c.done(step, class, t.k.changes)
+		t.obs.Step(step)
 	}
 	t.after(e, slot)
 }
@@ -208,7 +209,7 @@ func (t *Tracker) enlist(c *Conn, s *capture.Segment) {
 			t.census.add(Closed, Presumed, s.Time)
 		}
 	}
-	if s.Flags&capture.SYN == 0 && c.mode&rolesFixed == 0 && c.roles == RoleGuess {
+	if (s.Flags&capture.SYN == 0 || odd(s.Flags)) && c.mode&rolesFixed == 0 && c.roles == RoleGuess {
 		c.guessRoles(s, t.ports.has(&s.Key, 0), t.ports.has(&s.Key, 1))
 	}
 }

@@ -146,7 +146,7 @@ var recipes = []recipe{
 10000.2 > A  1   1
 10001   > PA 1   1 len=10
 10001.1 < A  1   11
-`), want: "0 open  ESTABLISHED ESTABLISHED\n1 reset client ESTABLISHED ESTABLISHED"},
+`), want: "0 open  ESTABLISHED ESTABLISHED\n1 open  ESTABLISHED ESTABLISHED"},
 	{file: "same-isn-reuse.pcap", make: spoken(`
 0      > S  0
 0.1    < SA 0   1

@@ -1,0 +1,160 @@
+package tracker
+
+import (
+	"slices"
+	"testing"
+	"unsafe"
+
+	"tcpstate/capture"
+)
+
+// How large the things are of which there is one per connection. They grow by
+// decision only: a million connections take a million times as much.
+const (
+	connSize  = 680
+	entrySize = 0
+)
+
+func TestSizes(t *testing.T) {
+	if n := unsafe.Sizeof(Conn{}); n != connSize {
+		t.Errorf("a Conn has %d octets, not %d", n, connSize)
+	}
+	if n := unsafe.Sizeof(entry{}); n != entrySize {
+		t.Errorf("an entry of the table has %d octets, not %d", n, entrySize)
+	}
+}
+
+// talk is what n connections say, a round at a time so that they interleave:
+// a handshake, requests with answers, a close that the client begins.
+func talk(n, requests int) []capture.Segment {
+	type part struct {
+		side  uint8
+		flags uint8
+		len   uint32
+	}
+	parts := []part{{0, capture.SYN, 0}, {1, capture.SYN | capture.ACK, 0}, {0, capture.ACK, 0}}
+	for range requests {
+		parts = append(parts, part{0, capture.PSH | capture.ACK, 200}, part{1, capture.ACK, 0},
+			part{1, capture.PSH | capture.ACK, 1400}, part{0, capture.ACK, 0})
+	}
+	parts = append(parts, part{0, capture.FIN | capture.ACK, 0}, part{1, capture.FIN | capture.ACK, 0}, part{0, capture.ACK, 0})
+	next := make([][2]uint32, n)
+	segs := make([]capture.Segment, 0, n*len(parts))
+	now := int64(1e18)
+	for _, p := range parts {
+		for i := range n {
+			now += 1000
+			k := capture.Key{Lo: [16]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}, Hi: [16]byte{11, 0, 0, 1}, LoPort: 40000, HiPort: 443}
+			s := capture.Segment{Time: now, Frame: uint64(len(segs) + 1), Key: k, Side: p.side, Hash: k.Hash(), Flags: p.flags,
+				Seq: next[i][p.side], Ack: next[i][p.side^1], Len: p.len, Window: 502, TTL: 64, VLAN: capture.NoVLAN, WScale: capture.NoWScale}
+			next[i][p.side] += s.SeqLen()
+			segs = append(segs, s)
+		}
+	}
+	return segs
+}
+
+func batches(segs []capture.Segment) []*capture.Batch {
+	var all []*capture.Batch
+	for b := range slices.Chunk(segs, capture.BatchSize) {
+		all = append(all, &capture.Batch{Segments: b})
+	}
+	return all
+}
+
+// Connections that go on cost no memory: nobody's garbage collector has work
+// while segments pass.
+func TestProcessAllocates(t *testing.T) {
+	const conns, requests = 50, 200
+	segs := talk(conns, requests)
+	tr := New(DefaultConfig(), Observer{})
+	warm := len(segs) / 4
+	tr.Process(&capture.Batch{Segments: segs[:warm]})
+	rest := segs[warm : len(segs)-3*conns] // up to the FINs
+	const runs = 20
+	n := len(rest) / (runs + 1)
+	at := 0
+	if got := testing.AllocsPerRun(runs, func() {
+		tr.Process(&capture.Batch{Segments: rest[at : at+n]})
+		at += n
+	}); got != 0 {
+		t.Errorf("%v allocations for %d segments", got, n)
+	}
+}
+
+// BenchmarkApply is one connection by itself, with a Step made for each segment.
+func BenchmarkApply(b *testing.B) {
+	segs := talk(1, 1000)
+	b.ReportAllocs()
+	for i := 0; i < b.N; {
+		var c Conn
+		for j := range segs {
+			c.Apply(&segs[j])
+			i++
+		}
+	}
+}
+
+// BenchmarkApplyBare is the inference alone: nobody asks what happened.
+func BenchmarkApplyBare(b *testing.B) {
+	segs := talk(1, 1000)
+	cfg := DefaultConfig()
+	b.ReportAllocs()
+	for i := 0; i < b.N; {
+		c := Conn{Key: segs[0].Key}
+		k := sink{cfg: &cfg}
+		for j := range segs {
+			c.apply(&k, &segs[j])
+			i++
+		}
+	}
+}
+
+// BenchmarkLookup finds connections in tables that fit the caches and ones
+// that do not, in an order that prefetching cannot guess.
+func BenchmarkLookup(b *testing.B) {
+	for _, size := range []struct {
+		name string
+		n    int
+	}{{"1k", 1 << 10}, {"64k", 1 << 16}, {"512k", 1 << 19}} {
+		b.Run(size.name, func(b *testing.B) {
+			var tab table
+			keys := make([]capture.Key, size.n)
+			hashes := make([]uint32, size.n)
+			for i := range keys {
+				j := i * 7919 % size.n // a stride that meets every one
+				keys[j] = capture.Key{Lo: [16]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}, Hi: [16]byte{11}, LoPort: 40000, HiPort: 443}
+				hashes[j] = keys[j].Hash()
+				tab.add(&keys[j], hashes[j])
+			}
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				if _, ok := tab.find(&keys[i&(size.n-1)], hashes[i&(size.n-1)]); !ok {
+					b.Fatal("not found")
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkProcess sends whole captures through a tracker: short connections
+// and long ones, few at a time and many. An op is a segment.
+func BenchmarkProcess(b *testing.B) {
+	for _, bb := range []struct {
+		name            string
+		conns, requests int
+	}{{"10 long", 10, 1000}, {"1k short", 1000, 2}, {"100k short", 100_000, 1}} {
+		all := batches(talk(bb.conns, bb.requests))
+		b.Run(bb.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for i := 0; i < b.N; {
+				tr := New(DefaultConfig(), Observer{})
+				for _, batch := range all {
+					tr.Process(batch)
+					i += len(batch.Segments)
+				}
+				tr.Finish()
+			}
+		})
+	}
+}
