@@ -171,7 +171,7 @@ func (c *Conn) cut(k *sink, side uint8, d uint8, r Rule) bool {
 	c.emit(k, side, from, e.state(), Revoked, r)
 	if e.state() == TimeWait {
 		// It never left TIME-WAIT, which runs on.
-		e.arm(timerTimeWait, e.twSince+int64(k.cfg.TimeWait))
+		e.arm(timerTimeWait, max(k.now, e.twSince+int64(k.cfg.TimeWait)))
 	} else {
 		e.settle(k, from, e.state())
 	}

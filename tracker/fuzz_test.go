@@ -309,9 +309,9 @@ func randomRecords(seed uint64, n int) []byte {
 
 // The same for many seeds, without a fuzzer.
 func TestTrackerAnySegments(t *testing.T) {
-	n := uint64(2000)
+	n := uint64(500)
 	if testing.Short() {
-		n = 200
+		n = 50
 	}
 	for seed := range n {
 		w := watch(t, fuzzSegments(randomRecords(seed, 60)), 1)

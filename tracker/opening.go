@@ -12,6 +12,8 @@ func (c *Conn) syn(k *sink, s *capture.Segment, x, y uint8) {
 	same := xe.sp.HasISS && xe.sp.ISS == iss
 	c.role(x, RoleSyn)
 	switch st := xe.state(); {
+	case same && xe.is(sentSyn) && st != Closed && k.now-xe.synAt <= xe.rtt+slack:
+		// The network's copy of the SYN proves nothing.
 	case st == SynSent && same:
 		// A retransmission. If the SYN was doubted, it is real.
 		c.enter(k, x, SynSent, Confirmed, RuleSynAgain)
@@ -119,6 +121,8 @@ func (c *Conn) synAck(k *sink, s *capture.Segment, x, y uint8) {
 	}
 	fast := ye.is(dataSyn) && ack.Diff(ye.sp.ISS) > 1
 	switch st := xe.state(); {
+	case same && xe.is(sentSynAck) && k.now-xe.synAt <= xe.rtt+slack:
+		// The network's copy proves nothing.
 	case same && xe.is(sentSyn) && (st == SynSent || st == SynReceived):
 		// The SYN again, now with the acknowledgment of the peer's (RFC 9293 section 3.5, figure 7).
 		c.send(k, x, sendSynCrossed, Confirmed)

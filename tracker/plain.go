@@ -41,7 +41,7 @@ func (c *Conn) plain(k *sink, s *capture.Segment, x, y uint8) {
 		// It must have arrived by now and did not.
 		c.unhear(k, x, ye, RuleAckShort)
 	}
-	if !fin && s.Len == 0 && !xe.sp.HasFin && xe.sp.HasISS && seq == xe.sp.Nxt+1 && (xe.state() == Established || xe.state() == CloseWait) {
+	if !fin && s.Len == 0 && !xe.sp.HasFin && xe.lastAt != 0 && seq == xe.sp.Nxt+1 && (xe.state() == Established || xe.state() == CloseWait) {
 		c.finLost(k, x, y, covers, firstCover)
 		firstCover = false
 	}

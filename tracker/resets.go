@@ -82,12 +82,23 @@ func (c *Conn) rstSent(k *sink, s *capture.Segment, xe, ye *Endpoint, x uint8) b
 	default:
 		return false // forged, or from another life
 	}
+	cert := Confirmed
+	if foreign(xe.ttl, s.TTL) {
+		cert = Presumed // somebody else may have sent it
+	}
 	if answers {
-		c.enter(k, x, Closed, Confirmed, RuleRstAnswers)
+		c.enter(k, x, Closed, cert, RuleRstAnswers)
 	} else {
-		c.send(k, x, sendRst, Confirmed)
+		c.send(k, x, sendRst, cert)
 	}
 	return true
+}
+
+// foreign reports a TTL so far from the sender's usual one that the segment
+// came another way: more than 2 hops, for paths do change a little.
+func foreign(usual, ttl uint8) bool {
+	d := int(usual) - int(ttl)
+	return usual != 0 && (d > 2 || d < -2)
 }
 
 // unmeasuredRTT bounds the round trip within which a RST may answer a segment

@@ -49,6 +49,7 @@ const (
 	RuleTalksAfterTimer
 	RuleCookie
 	RuleCookieSpoke
+	RuleUnreachable
 	RuleSynElapsed
 	RuleSynAckElapsed
 	RuleFinElapsed
@@ -103,6 +104,7 @@ var rules = [NumRules]ruleText{
 	RuleTalksAfterTimer:  {"talks-after-timer", "RFC 9293 section 3.8.3", "it goes on after the time it was given"},
 	RuleCookie:           {"cookie", "RFC 4987 section 3.6; Linux cookie_v4_init_sequence", "its SYN,ACK was never repeated and nothing else came: no state stands behind it"},
 	RuleCookieSpoke:      {"cookie-spoke", "Linux cookie_v4_check", "it sends: the cookie came back and made a connection"},
+	RuleUnreachable:      {"unreachable", "RFC 1122 section 4.2.3.9; Linux tcp_v4_err", "an ICMP error that quotes its SYN is on its way to it"},
 	RuleSynElapsed:       {"syn-elapsed", "RFC 9293 section 3.8.3; Linux tcp_write_timeout", "the SYN's next repeat did not come"},
 	RuleSynAckElapsed:    {"syn-ack-elapsed", "Linux reqsk_timer_handler", "the SYN,ACK's next repeat did not come"},
 	RuleFinElapsed:       {"fin-elapsed", "RFC 9293 section 3.8.3; Linux tcp_orphan_retries", "the FIN's next repeat did not come"},

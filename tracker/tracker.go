@@ -21,6 +21,7 @@ type Tracker struct {
 	plain  uint64 // segments free of SYN, FIN and RST
 	ports  answering
 	spill  zeekSpill
+	quotes []capture.Quote // of the batch in hand
 	timers map[uint32][]Transition // by slot, what elapsed since the last step; only for Observer.Step
 }
 
@@ -51,6 +52,7 @@ const sparseFrom = 20
 
 // Process applies the segments of b in order.
 func (t *Tracker) Process(b *capture.Batch) {
+	t.quotes = b.Quotes
 	for i := range b.Segments {
 		s := &b.Segments[i]
 		if s.Time > t.now {
@@ -151,7 +153,14 @@ func (t *Tracker) segment(s *capture.Segment) {
 			t.again(e, c.livesAgain(s))
 		}
 	}
-	if quoted || s.Mark&capture.Unselected != 0 || s.Mark&capture.BadChecksum != 0 {
+	if s.Mark&(capture.Unselected|capture.BadChecksum) != 0 {
+		return
+	}
+	if quoted {
+		t.begin(s.Frame)
+		t.k.now = s.Time
+		c.quoted(&t.k, s, &t.quotes[s.Len])
+		t.after(e, slot)
 		return
 	}
 	if c.mode&begun == 0 {
@@ -236,8 +245,7 @@ func (t *Tracker) renumber(e *entry, s *capture.Segment) {
 		n.mode |= carried
 		n.continues = old.continues
 	}
-	e.conn = n
-	e.queued = 0
+	e.conn = n // with its timers: the alarm that stands for them goes on
 	e.zeek.release(&t.spill)
 	e.zeek = zeekConn{}
 }
@@ -284,8 +292,7 @@ func (t *Tracker) again(e *entry, fresh bool) {
 			n.ends[i].sp.HasISS = false
 		}
 	}
-	e.conn = n
-	e.queued = 0
+	e.conn = n // with its timers: the alarm that stands for them goes on
 	e.zeek.release(&t.spill)
 	e.zeek = zeekConn{}
 }
