@@ -234,6 +234,7 @@ func TestTCPFields(t *testing.T) {
 			w := c.want
 			w.Time, w.Frame, w.IPID, w.TTL, w.VLAN = 5, 1, 0x1234, 64, NoVLAN
 			w.Key, w.Hash, w.Side = s.Key, s.Hash, s.Side
+			w.HdrLen = uint16(40 + (len(c.t.options)+3)/4*4)
 			if s != w {
 				t.Errorf("got  %+v\nwant %+v", s, w)
 			}

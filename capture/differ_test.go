@@ -47,11 +47,13 @@ func theirs(link uint32, data []byte) (s Segment, ok bool) {
 	if ip4 != nil {
 		src, dst, s.TTL, s.IPID = ip4.SrcIP.To4(), ip4.DstIP.To4(), ip4.TTL, ip4.Id
 		s.Len = uint32(int(ip4.Length) - int(ip4.IHL)*4 - head)
+		s.HdrLen = uint16(int(ip4.IHL)*4 + head)
 	} else {
 		src, dst, s.TTL = ip6.SrcIP, ip6.DstIP, ip6.HopLimit
 		// All octets between the two headers are extensions.
 		gap := cap(ip6.Contents) - len(ip6.Contents) - cap(tcp.Contents)
 		s.Len = uint32(int(ip6.Length) - gap - head)
+		s.HdrLen = uint16(40 + gap + head)
 	}
 	s.ends(src, dst, uint16(tcp.SrcPort), uint16(tcp.DstPort))
 	for _, o := range tcp.Options {

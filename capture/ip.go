@@ -60,7 +60,9 @@ func (d *decoder) ipv4(p []byte, wire int, s *Segment) bool {
 		return d.fragment4(p, head, total, frag, s)
 	}
 	if proto == protoTCP {
-		return d.tcp(p[12:16], p[16:20], p[head:], total-head, s)
+		ok := d.tcp(p[12:16], p[16:20], p[head:], total-head, s)
+		s.HdrLen += uint16(head - 20)
+		return ok
 	}
 	return d.transport(proto, p[12:16], p[16:20], p[head:], total-head, s)
 }
@@ -94,6 +96,7 @@ func (d *decoder) ipv6(p []byte, wire int, s *Segment) bool {
 // length on the wire of what p begins. Header types: RFC 7045
 // section 4, without mobility and host identity, behind which nothing comes.
 func (d *decoder) extensions(next uint8, src, dst, p []byte, n int, s *Segment) bool {
+	all := n
 	for range maxHeaders {
 		var size int
 		switch next {
@@ -119,7 +122,11 @@ func (d *decoder) extensions(next uint8, src, dst, p []byte, n int, s *Segment) 
 			}
 			size = 8 // alone: an atomic fragment (RFC 6946)
 		default:
-			return d.transport(next, src, dst, p, n, s)
+			ok := d.transport(next, src, dst, p, n, s)
+			if next == protoTCP {
+				s.HdrLen += uint16(all - n)
+			}
+			return ok
 		}
 		if size > n || size > len(p) {
 			return d.cutHeader(n, size)

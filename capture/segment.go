@@ -93,6 +93,7 @@ type Segment struct {
 	IPID   uint16 // IPv4 identification; 0 for IPv6 (the flow label is not an id)
 	MSS    uint16 // valid with OptMSS
 	VLAN   uint16 // innermost 802.1Q id, or NoVLAN
+	HdrLen uint16 // octets of IP and TCP headers, options and extension headers included
 	WScale uint8  // shift count, or NoWScale
 	Opts   uint8  // OptMSS ...
 	TTL    uint8  // or hop limit

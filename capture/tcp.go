@@ -45,6 +45,9 @@ func (d *decoder) tcp(src, dst, p []byte, n int, s *Segment) bool {
 	s.Ack = binary.BigEndian.Uint32(p[8:])
 	s.Flags = p[13]
 	s.Len = uint32(n - head)
+	if s.HdrLen = uint16(head + 20); len(src) == 16 {
+		s.HdrLen += 20
+	}
 	s.TSVal, s.TSEcr, s.MSS = 0, 0, 0
 	s.WScale, s.Opts = NoWScale, 0
 	s.Mark = d.mark

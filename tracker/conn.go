@@ -53,14 +53,12 @@ type sink struct {
 	now     int64
 	frame   uint64
 	changes []Transition // only with keep
-	rules   []Rule       // only with keep
 	keep    bool
 	census  *census
 	cfg     *Config
 	// sparse: the capture holds nothing but SYN, FIN and RST so far (states.md,
 	// per direction): what needs plain ACKs is withheld.
 	sparse bool
-	client uint8
 }
 
 func (c *Conn) emit(k *sink, side uint8, from, to State, cert Certainty, r Rule) {

@@ -51,9 +51,10 @@ func (c *Conn) rstSent(k *sink, s *capture.Segment, xe, ye *Endpoint, x uint8) b
 	}
 	answers := c.answers(k, s, xe, ye)
 	switch {
-	case s.Flags&capture.ACK != 0 && xe.sp.Known && seq == xe.sp.Nxt:
+	case s.Flags&capture.ACK != 0 && xe.sp.Known && (seq == xe.sp.Nxt || k.sparse && xe.sp.Nxt.Less(seq)):
 		// An abort: close() with data unread, SO_LINGER 0, a timeout (RFC 9293
 		// section 3.10.5). It tells RCV.NXT: a FIN beyond that had not come.
+		// Where a filter kept no data, SND.NXT is not known to the octet.
 		// The answer to a segment would be bare.
 		answers = false
 		if ye.is(finTaken) && !xe.is(ackedFin) && reassembly.Seq(s.Ack).LessEq(ye.sp.Fin) {
@@ -166,6 +167,9 @@ func (c *Conn) rstDelivered(k *sink, s *capture.Segment, xe, ye *Endpoint, y uin
 	exact := xe.sp.Known && (xe.sp.HasUna && seq == xe.sp.Una || seq == xe.sp.Edge) || !xe.sp.HasUna && heard && seq == last
 	if isle, ok := xe.sp.RightmostIsle(); ok && seq == isle {
 		exact = true
+	}
+	if k.sparse && s.Flags&capture.ACK != 0 && xe.sp.Known && xe.sp.Nxt.Less(seq) {
+		exact = true // what lies between was filtered out
 	}
 	switch st := ye.state(); st {
 	case Closed, Listen:

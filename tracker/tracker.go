@@ -21,7 +21,7 @@ type Tracker struct {
 	plain  uint64 // segments free of SYN, FIN and RST
 	ports  answering
 	spill  zeekSpill
-	quotes []capture.Quote // of the batch in hand
+	quotes []capture.Quote         // of the batch in hand
 	timers map[uint32][]Transition // by slot, what elapsed since the last step; only for Observer.Step
 }
 
@@ -157,6 +157,9 @@ func (t *Tracker) segment(s *capture.Segment) {
 		return
 	}
 	if quoted {
+		if int(s.Len) >= len(t.quotes) {
+			return // a header without its error: nothing to learn
+		}
 		t.begin(s.Frame)
 		t.k.now = s.Time
 		c.quoted(&t.k, s, &t.quotes[s.Len])

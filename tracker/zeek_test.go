@@ -44,7 +44,7 @@ func zeekPlay(t *testing.T, serverPort, clientPort uint16, script string) []capt
 		if word[0] == '<' {
 			from, src, dst = 1, server, client
 		}
-		seg := capture.Segment{Time: now, Frame: uint64(len(segs) + 1), Seq: next[from], Ack: next[1-from],
+		seg := capture.Segment{HdrLen: 40, Time: now, Frame: uint64(len(segs) + 1), Seq: next[from], Ack: next[1-from],
 			Window: 1000, VLAN: capture.NoVLAN, WScale: capture.NoWScale}
 		seg.Key, seg.Side = keyOf(src, dst)
 		flags, length, _ := strings.Cut(parts[0][1:], ":")
@@ -374,25 +374,6 @@ func TestZeekLongHistory(t *testing.T) {
 	}
 	if rows := zeekRows(segs); rows[0].History != want {
 		t.Error(rows[0].History)
-	}
-}
-
-func TestZeekIPBytes(t *testing.T) {
-	linuxSyn := capture.OptMSS | capture.OptSACKOK | capture.OptTS | capture.OptWScale
-	for _, test := range []struct {
-		seg  capture.Segment
-		want uint64
-	}{
-		{capture.Segment{}, 40},
-		{capture.Segment{Len: 100, Key: capture.Key{V6: true}}, 160},
-		{capture.Segment{Opts: linuxSyn}, 60},
-		{capture.Segment{Opts: capture.OptMSS | capture.OptSACKOK | capture.OptWScale}, 52},
-		{capture.Segment{Opts: capture.OptTS}, 52},
-		{capture.Segment{Opts: capture.OptTS | capture.OptSACK}, 64},
-	} {
-		if got := zeekIPBytes(&test.seg); got != test.want {
-			t.Errorf("%+v: %d, want %d", test.seg, got, test.want)
-		}
 	}
 }
 

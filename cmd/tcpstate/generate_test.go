@@ -18,7 +18,10 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-const pcaps = "../../testdata/pcaps"
+const (
+	pcaps   = "../../testdata/pcaps"
+	damaged = "../../testdata/damaged" // what the program reports as damaged
+)
 
 const (
 	alice, bob   = "10.0.0.1:40000", "10.0.0.2:80"
@@ -56,7 +59,7 @@ func spoken(text string) func() []byte {
 	}
 }
 
-// A recipe makes one capture of testdata/pcaps.
+// A recipe makes one capture of testdata/pcaps or testdata/damaged.
 type recipe struct {
 	file string
 	make func() []byte
@@ -66,6 +69,14 @@ type recipe struct {
 	want string
 	exit int
 	says string // part of standard error
+}
+
+// dir is where the capture lies: all of testdata/pcaps can be read whole.
+func (r *recipe) dir() string {
+	if r.exit == exitDamaged {
+		return damaged
+	}
+	return pcaps
 }
 
 const asOrdinary = "0 graceful client TIME-WAIT CLOSED?"
@@ -354,7 +365,7 @@ func twentyFive() string {
 func TestMadeCaptures(t *testing.T) {
 	for _, r := range recipes {
 		t.Run(r.file, func(t *testing.T) {
-			name := filepath.Join(pcaps, r.file)
+			name := filepath.Join(r.dir(), r.file)
 			b := r.make()
 			if *update {
 				if err := os.WriteFile(name, b, 0o644); err != nil {

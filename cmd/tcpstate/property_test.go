@@ -17,15 +17,17 @@ import (
 
 // What holds for every capture, however it comes in.
 
-// captureFiles are the captures of testdata/pcaps.
+// captureFiles are the captures of testdata/pcaps and testdata/damaged.
 func captureFiles(t *testing.T) (names []string) {
 	t.Helper()
 	for _, pattern := range []string{"*.pcap", "*.pcapng", "*.pcap.gz", "*.pcap.zst"} {
-		m, err := filepath.Glob(filepath.Join(pcaps, pattern))
-		if err != nil {
-			t.Fatal(err)
+		for _, dir := range []string{pcaps, damaged} {
+			m, err := filepath.Glob(filepath.Join(dir, pattern))
+			if err != nil {
+				t.Fatal(err)
+			}
+			names = append(names, m...)
 		}
-		names = append(names, m...)
 	}
 	if len(names) < 60 {
 		t.Fatalf("only %d captures", len(names))

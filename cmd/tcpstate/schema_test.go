@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -11,13 +10,10 @@ import (
 	"tcpstate/report"
 )
 
-// What the program writes of every capture in testdata/pcaps is as the schema
-// says, begins with the capture and ends with the summary.
+// What the program writes of every capture is as the schema says, begins with
+// the capture and ends with the summary.
 func TestCapturesFollowTheSchema(t *testing.T) {
-	files, err := filepath.Glob("../../testdata/pcaps/*.pcap*")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no captures: %v", err)
-	}
+	files := captureFiles(t)
 	schema, err := jsonschema.UnmarshalJSON(bytes.NewReader(report.SchemaJSON))
 	if err != nil {
 		t.Fatal(err)

@@ -1,0 +1,31 @@
+package tracker
+
+// TableRow is one step of a cell of the two tables.
+type TableRow struct {
+	Table    string // sends or receives
+	From, To State
+	Rule     Rule
+}
+
+// TableRows lists what the two tables hold, for the test that wants a ladder
+// for each.
+func TableRows() (rows []TableRow) {
+	add := func(table string, from State, c cell) {
+		for _, p := range c {
+			if p.rule == RuleNone {
+				break
+			}
+			rows = append(rows, TableRow{table, from, p.to, p.rule})
+			from = p.to
+		}
+	}
+	for s := range NumStates {
+		for _, c := range sends[s] {
+			add("sends", s, c)
+		}
+		for _, c := range receives[s] {
+			add("receives", s, c)
+		}
+	}
+	return rows
+}
