@@ -51,10 +51,13 @@ func (c *Conn) rstSent(k *sink, s *capture.Segment, xe, ye *Endpoint, x uint8) b
 	}
 	answers := c.answers(k, s, xe, ye)
 	switch {
-	case s.Flags&capture.ACK != 0 && xe.sp.Known && (seq == xe.sp.Nxt || k.sparse && xe.sp.Nxt.Less(seq)):
+	case s.Flags&capture.ACK != 0 && c.skipped(xe, ye, seq):
+		c.notes.doneAt = k.now
+		c.enter(k, x, Closed, Presumed, RuleRstSent)
+		return true
+	case s.Flags&capture.ACK != 0 && xe.sp.Known && seq == xe.sp.Nxt:
 		// An abort: close() with data unread, SO_LINGER 0, a timeout (RFC 9293
 		// section 3.10.5). It tells RCV.NXT: a FIN beyond that had not come.
-		// Where a filter kept no data, SND.NXT is not known to the octet.
 		// The answer to a segment would be bare.
 		answers = false
 		if ye.is(finTaken) && !xe.is(ackedFin) && reassembly.Seq(s.Ack).LessEq(ye.sp.Fin) {
@@ -93,6 +96,13 @@ func (c *Conn) rstSent(k *sink, s *capture.Segment, xe, ye *Endpoint, x uint8) b
 		c.send(k, x, sendRst, cert)
 	}
 	return true
+}
+
+// skipped reports that seq lies beyond what x sent, within what y would take,
+// on a connection of which neither end was seen to send anything but SYN, FIN
+// and RST: a filter kept no more, and SND.NXT is not known to the octet.
+func (c *Conn) skipped(xe, ye *Endpoint, seq reassembly.Seq) bool {
+	return xe.sp.Known && xe.sp.Nxt.Less(seq) && seq.LessEq(c.right(xe)) && !xe.is(spoke) && !ye.is(spoke) && ye.is(sentSyn|sentSynAck)
 }
 
 // foreign reports a TTL so far from the sender's usual one that the segment
@@ -168,8 +178,8 @@ func (c *Conn) rstDelivered(k *sink, s *capture.Segment, xe, ye *Endpoint, y uin
 	if isle, ok := xe.sp.RightmostIsle(); ok && seq == isle {
 		exact = true
 	}
-	if k.sparse && s.Flags&capture.ACK != 0 && xe.sp.Known && xe.sp.Nxt.Less(seq) {
-		exact = true // what lies between was filtered out
+	if s.Flags&capture.ACK != 0 && c.skipped(xe, ye, seq) {
+		exact = true
 	}
 	switch st := ye.state(); st {
 	case Closed, Listen:
