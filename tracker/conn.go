@@ -33,7 +33,6 @@ const (
 	begun      connFact = 1 << iota // a selected segment was applied
 	midstream                       // no SYN was seen before the first data
 	loneAck                         // so far a single ACK without payload, which opens nothing
-	reborn                          // lives again with the same ISN
 	rolesFixed                      // a SYN told the roles
 	ended                           // both ends are CLOSED
 	carried                         // states came over from the number before
@@ -196,7 +195,6 @@ func (c *Conn) apply(k *sink, s *capture.Segment) reassembly.Class {
 		return reassembly.Duplicate
 	}
 	if odd(s.Flags) {
-		c.notes.odd++
 		return reassembly.ClassNone
 	}
 	class := c.classify(xe, ye, s)
@@ -221,9 +219,6 @@ func (c *Conn) apply(k *sink, s *capture.Segment) reassembly.Class {
 	}
 	if s.Flags&capture.ACK != 0 {
 		xe.noteAck(reassembly.Seq(s.Ack), s.Time)
-		xe.has &^= bareLast
-	} else {
-		xe.has |= bareLast
 	}
 	xe.lastAt = s.Time
 	c.follow(k, s, class)

@@ -24,9 +24,6 @@ func (c *Conn) deliver(k *sink, s *capture.Segment, x, y uint8, end reassembly.S
 	if s.SeqLen() > 0 && ye != xe {
 		ye.await(end, k.now)
 	}
-	if y == x || ye == xe {
-		ye = xe
-	}
 	if finAgain && ye != xe {
 		c.redeliver(k, xe, ye, y)
 	}
@@ -48,7 +45,7 @@ func (c *Conn) deliver(k *sink, s *capture.Segment, x, y uint8, end reassembly.S
 		c.takeFin(k, xe, ye, y)
 	}
 	if s.Len > 0 || fin {
-		c.expectAnswer(k, ye, fin)
+		c.expectAnswer(k, ye)
 	}
 }
 
@@ -98,7 +95,7 @@ func (c *Conn) redeliver(k *sink, xe, ye *Endpoint, y uint8) {
 
 // expectAnswer arms the cookie rule: a server that never repeated its SYN,ACK
 // and sent nothing else owes an answer to data or a FIN (states.md, elapsed).
-func (c *Conn) expectAnswer(k *sink, ye *Endpoint, fin bool) {
+func (c *Conn) expectAnswer(k *sink, ye *Endpoint) {
 	if !ye.is(sentSynAck) || ye.is(spoke|repeated|cookie) || ye.state() == Closed {
 		return
 	}

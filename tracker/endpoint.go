@@ -87,7 +87,6 @@ const (
 	oldSyn                       // its SYN is older than its previous life: presumed until repeated
 	dataSyn                      // its SYN carried payload
 	scaled                       // sent a window scale
-	bareLast                     // its latest segment had no ACK
 	finRepeated                  // it repeated its FIN although the acknowledgment had been seen
 	timedOut                     // a timer ended it
 )

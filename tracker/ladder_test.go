@@ -113,15 +113,6 @@ func (f *ladderFile) batches() []*capture.Batch {
 	return all
 }
 
-// segments are the segments alone.
-func (f *ladderFile) segments() []capture.Segment {
-	var segs []capture.Segment
-	for _, b := range f.batches() {
-		segs = append(segs, b.Segments...)
-	}
-	return segs
-}
-
 // replayed is what the tracker made of one 4-tuple.
 type replayed struct {
 	steps []tracker.Step
@@ -240,7 +231,7 @@ func (f *ladderFile) lives() []tracker.Life {
 // Every rule is named by some ladder, so that what it does is written down.
 func TestLaddersHitEveryRule(t *testing.T) {
 	named := map[string]bool{
-		"unreachable": true, // TestUnreachable
+		"unreachable": true, // no segment: see TestUnreachable
 	}
 	for _, f := range readLadders(t) {
 		for _, r := range f.rows() {

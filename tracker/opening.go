@@ -41,19 +41,18 @@ func (c *Conn) syn(k *sink, s *capture.Segment, x, y uint8) {
 			c.notes.reopen()
 			xe.again(k)
 		} else if xe.depth == 0 {
-			c.start0(k, s, x, Confirmed)
+			c.activeOpen(k, s, x, Confirmed)
 		}
 	case same && (st != Closed && st != TimeWait):
 		// A duplicate, or the network's copy of an old SYN.
 	case st.Synchronised() && st != TimeWait && xe.sp.Known && iss.Less(xe.sp.Nxt):
 		// Stale or forged: the receiver answers with a challenge ACK (RFC 5961 section 4).
-		c.notes.staleSyn = true
 	case st == SynSent || st == SynReceived && !xe.is(spoke):
-		c.start0(k, s, x, Confirmed)
+		c.activeOpen(k, s, x, Confirmed)
 	case xe.sp.Known && iss.Less(xe.sp.Nxt):
-		c.start0(k, s, x, Presumed)
+		c.activeOpen(k, s, x, Presumed)
 	default:
-		c.start0(k, s, x, Confirmed)
+		c.activeOpen(k, s, x, Confirmed)
 	}
 	if xe.sp.HasISS && xe.sp.ISS == iss && ye != xe {
 		ye.has |= provoked
@@ -69,8 +68,8 @@ func (c *Conn) syn(k *sink, s *capture.Segment, x, y uint8) {
 	}
 }
 
-// start0 begins a life of x with its SYN.
-func (c *Conn) start0(k *sink, s *capture.Segment, x uint8, cert Certainty) {
+// activeOpen begins a life of x with its SYN (RFC 9293 section 3.10.1).
+func (c *Conn) activeOpen(k *sink, s *capture.Segment, x uint8, cert Certainty) {
 	xe, ye := c.at(x), c.at(x^1)
 	if cert == Presumed {
 		// It may be a forged or old SYN: what was known stays underneath.

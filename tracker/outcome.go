@@ -7,19 +7,18 @@ import (
 
 // outcome gathers, while a life goes on, what its end is told from.
 type outcome struct {
-	firstFin, secondFin     int64  // times; 0 none
-	finFrame                uint64 // of the first
-	rstAt                   int64
-	rstFrame                uint64
-	doneAt                  int64 // when the handshake's ACK was seen
-	rtt                     int64 // of the handshake; 0 unknown
-	idleSince               int64 // last payload of either end
-	odd                     uint32
-	unanswered              [2]uint16 // repeats and probes in a row since the peer's last segment, by side
-	finSide, rstSide        uint8
-	class                   ResetClass
-	lastClass               ResetClass
-	crossed, staleSyn, gave bool
+	firstFin, secondFin int64  // times; 0 none
+	finFrame            uint64 // of the first
+	rstAt               int64
+	rstFrame            uint64
+	doneAt              int64     // when the handshake's ACK was seen
+	rtt                 int64     // of the handshake; 0 unknown
+	idleSince           int64     // last payload of either end
+	unanswered          [2]uint16 // repeats and probes in a row since the peer's last segment, by side
+	finSide, rstSide    uint8
+	class               ResetClass
+	lastClass           ResetClass
+	crossed, gave       bool
 }
 
 // reopen forgets a RST that turned out not to have ended anything.

@@ -8,7 +8,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"tcpstate/capture"
 	"tcpstate/report"
 	"tcpstate/tracker"
 )
@@ -335,50 +334,6 @@ func TestSegmentsThatAreNone(t *testing.T) {
 			}
 			if lives[0].ID != id {
 				t.Errorf("its number is %d, not %d", lives[0].ID, id)
-			}
-		})
-	}
-}
-
-// An ICMP error on its way to an end in SYN-SENT ends the attempt, as far as
-// can be told; the SYN's repeat shows that it did not. Ladders cannot say so:
-// the error is not the segment.
-func TestUnreachable(t *testing.T) {
-	port, frag, ttl := capture.Quote{Type: 3, Code: 3}, capture.Quote{Type: 3, Code: 4}, capture.Quote{Type: 11}
-	presumed, confirmed := tracker.Presumed, tracker.Confirmed
-	for _, tt := range []struct {
-		name  string
-		quote capture.Quote
-		want  tracker.EndState
-	}{
-		{"port unreachable", port, tracker.EndState{State: tracker.Closed, Certainty: presumed}},
-		{"time exceeded", ttl, tracker.EndState{State: tracker.Closed, Certainty: presumed}},
-		{"too big says nothing of the destination", frag, tracker.EndState{State: tracker.SynSent, Certainty: confirmed}},
-		{"IPv6: no route", capture.Quote{V6: true, Type: 1}, tracker.EndState{State: tracker.Closed, Certainty: presumed}},
-		{"IPv6: too big", capture.Quote{V6: true, Type: 2}, tracker.EndState{State: tracker.SynSent, Certainty: confirmed}},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			f := inline(t, `
-				stream 0 10.0.0.1:40022 → 10.0.0.2:80
-				0      * -- SYN 0 -> *
-				0.020  * -- SYN 0 quoted -> *
-				1      * -- SYN 0 -> *`)
-			got := tracker.EndState{State: tracker.Closed, Certainty: presumed}
-			tr := tracker.New(f.config(), tracker.Observer{Transition: func(x *tracker.Transition) {
-				got = tracker.EndState{State: x.To, Certainty: x.Certainty}
-			}})
-			bs := f.batches()
-			bs[1].Quotes = []capture.Quote{tt.quote}
-			tr.Process(bs[0])
-			if tr.Process(bs[1]); got != tt.want {
-				t.Errorf("the client is in %v %v, not %v %v", got.Certainty, got.State, tt.want.Certainty, tt.want.State)
-			}
-			tr.Process(bs[2])
-			if tt.want.State == tracker.Closed {
-				tt.want = tracker.EndState{State: tracker.SynSent, Certainty: tracker.Revoked}
-			}
-			if got != tt.want {
-				t.Errorf("after the SYN's repeat: %v %v", got.Certainty, got.State)
 			}
 		})
 	}

@@ -18,7 +18,7 @@ func (c *Conn) rst(k *sink, s *capture.Segment, x, y uint8) {
 		}
 	}
 	genuine := c.rstSent(k, s, xe, ye, x)
-	took := c.rstDelivered(k, s, xe, ye, y, before)
+	took := c.rstDelivered(k, s, xe, ye, y)
 	c.noteReset(k, s, x, y, before, genuine, took)
 	if genuine {
 		xe.has |= sentRst
@@ -166,7 +166,7 @@ func (c *Conn) takeBack(k *sink, s *capture.Segment, xe, ye *Endpoint, x uint8) 
 }
 
 // rstDelivered presumes what a RST does to y. It reports whether y is CLOSED by it.
-func (c *Conn) rstDelivered(k *sink, s *capture.Segment, xe, ye *Endpoint, y uint8, sender State) bool {
+func (c *Conn) rstDelivered(k *sink, s *capture.Segment, xe, ye *Endpoint, y uint8) bool {
 	if ye == xe {
 		return false
 	}
