@@ -88,6 +88,9 @@ func (c *Conn) redeliver(k *sink, xe, ye *Endpoint, y uint8) {
 		ye.arm(timerTimeWait, k.now+int64(k.cfg.TimeWait))
 		return
 	}
+	if k.sparse {
+		return // the acknowledgment may have been filtered out
+	}
 	if xe.is(finTaken) && !ye.is(ackedFin) && k.now-xe.finAt > ye.reach()-slack+unheardAfter {
 		c.unhear(k, y, xe, RuleFinUnheard)
 	}

@@ -73,12 +73,14 @@ func (c *Conn) noteReset(k *sink, s *capture.Segment, x, y uint8, before State, 
 	xe, ye := c.at(x), c.at(y)
 	class := c.resetClass(k, s, xe, ye, before, own, took)
 	o.lastClass = class
+	if o.class == NoReset {
+		o.class = class
+	}
 	if o.rstAt != 0 || !own && !took || o.firstFin != 0 && o.secondFin != 0 {
 		return
 	}
 	if before == SynSent && xe.state() == SynSent {
-		o.class = class // it refused something stale; its own SYN goes on
-		return
+		return // it refused something stale; its own SYN goes on
 	}
 	o.rstAt, o.rstFrame, o.rstSide, o.class = k.now, k.frame, x, class
 	o.gave = s.Flags&capture.ACK != 0 && o.unanswered[x] >= 2
@@ -121,7 +123,7 @@ func (c *Conn) resetClass(k *sink, s *capture.Segment, xe, ye *Endpoint, before 
 		return ResetLateData
 	case !ack && answers, ack && seq == 0 && !xe.sp.HasISS && before == Closed:
 		return ResetNoConnection
-	case own && before.Synchronised():
+	case own && before != Closed:
 		return ResetAbort
 	case xe.sp.Known && seq.In(xe.sp.Una, c.right(xe)):
 		return ResetInexact

@@ -78,8 +78,8 @@ func TestOutcomes(t *testing.T) {
 
 		// RSTs that ended nothing.
 		{"rst_forged", []outcome{{tracker.Open, nobody, none, nobody, 0, usual, syn, false}}},
-		{"rst_inexact", []outcome{{tracker.Open, nobody, none, nobody, 0, usual, syn, false}}},
-		{"rst_out_of_window", []outcome{{tracker.Open, nobody, none, nobody, 0, usual, syn, false}}},
+		{"rst_inexact", []outcome{{tracker.Open, nobody, tracker.ResetInexact, nobody, 0, usual, syn, false}}},
+		{"rst_out_of_window", []outcome{{tracker.Open, nobody, tracker.ResetOutOfWindow, nobody, 0, usual, syn, false}}},
 
 		// Handshakes that came to nothing.
 		{"refused", []outcome{{tracker.Refused, server, tracker.ResetRefused, nobody, 0, unknown, syn, false}}},
