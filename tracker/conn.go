@@ -113,9 +113,13 @@ func (e *Endpoint) settle(k *sink, from, to State) {
 	}
 }
 
-// begin starts a new life of the endpoint in s.
+// begin starts a new life of the endpoint in s. A former life that was not seen
+// to end was over before: CLOSED is passed.
 func (c *Conn) begin(k *sink, side uint8, s State, cert Certainty, r Rule) {
 	e := c.at(side)
+	if e.state() != Closed {
+		c.enter(k, side, Closed, Presumed, RuleNewLife)
+	}
 	from, fc := e.state(), e.certainty()
 	e.depth = 0
 	e.push(s, cert)

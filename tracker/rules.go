@@ -9,6 +9,7 @@ const (
 	RuleNone Rule = iota
 	RuleSyn
 	RuleSynAgain
+	RuleNewLife
 	RuleSynOld
 	RuleSynOldRefused
 	RuleSynOldSilent
@@ -64,6 +65,7 @@ var rules = [NumRules]ruleText{
 	RuleNone:             {"", "", ""},
 	RuleSyn:              {"syn", "RFC 9293 section 3.10.1", "it sends SYN: active open"},
 	RuleSynAgain:         {"syn-again", "RFC 6298 section 5; RFC 9293 section 3.8.1", "it repeats its SYN, so nothing acceptable has answered"},
+	RuleNewLife:          {"new-life", "RFC 9293 sections 3.4.2 and 3.10.1", "it begins anew, so the connection before was over"},
 	RuleSynOld:           {"syn-old", "RFC 9293 section 3.4.2", "a SYN older than what it sent before may be a stale duplicate or forged"},
 	RuleSynOldRefused:    {"syn-old-refused", "RFC 9293 section 3.5.2", "its RST shows that the old SYN was not its own"},
 	RuleSynOldSilent:     {"syn-old-silent", "RFC 6298 section 5", "the old SYN was not repeated: nobody stands behind it"},
