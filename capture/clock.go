@@ -29,11 +29,15 @@ func newClock(resol uint8) clock {
 	return c
 }
 
-// nanos never fails: a time beyond what 64 bits of nanoseconds hold (about
-// 1678 to 2262) becomes the nearest that they do.
+// lastTime bounds times on both sides of 1970. 64 bits of nanoseconds hold
+// some months more, which are left for timers that begin there.
+const lastTime = 9_200_000_000 * int64(1e9)
+
+// nanos never fails: a time beyond lastTime (about 1678 to 2261) becomes the
+// nearest that is not.
 func (c *clock) nanos(ts uint64) int64 {
 	if c.mul != 0 && c.offset == 0 {
-		if hi, lo := bits.Mul64(ts, c.mul); hi == 0 && lo <= math.MaxInt64 {
+		if hi, lo := bits.Mul64(ts, c.mul); hi == 0 && lo <= uint64(lastTime) {
 			return int64(lo)
 		}
 	}
@@ -89,5 +93,5 @@ func (c *clock) nanos(ts uint64) int64 {
 		}
 		s = int64(min(sum, most))
 	}
-	return s*1e9 + int64(ns)
+	return max(-lastTime, min(s*1e9+int64(ns), lastTime))
 }

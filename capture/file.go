@@ -102,8 +102,11 @@ func (in *input) unreadable(reason string) error {
 // plain is an error's text without the path, which UnreadableError has.
 func plain(err error) string {
 	var pe *fs.PathError
-	if errors.As(err, &pe) {
-		err = pe.Err
+	switch {
+	case errors.As(err, &pe):
+		return pe.Err.Error()
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return "cut short"
 	}
 	return err.Error()
 }
@@ -115,7 +118,7 @@ func (in *input) sniff() (reason string) {
 	// Four octets tell what is known; a pipe may not have more yet.
 	w.need(4)
 	if zip, r, err := in.unzip(w); err != nil {
-		return zip + " data: " + err.Error()
+		return zip + " data: " + plain(err)
 	} else if zip != "" {
 		in.zip = zip
 		c.w = window{r: r, wary: in.wary}
@@ -145,6 +148,9 @@ func (in *input) sniff() (reason string) {
 	}
 	w.need(512)
 	if w.left() == 0 && w.err != nil && w.err != io.EOF {
+		if in.zip != "" {
+			return in.zip + " data: " + plain(w.err)
+		}
 		return plain(w.err)
 	}
 	kind := looksLike(w.buf[w.pos:w.end])

@@ -113,7 +113,9 @@ func TestUnreadable(t *testing.T) {
 		{write("ng-order", ng{}.block(blockSection, make([]byte, 16))), "byte order"},
 		{write("gz-text", gz([]byte("hello"))), "gzip data that is text"},
 		{write("gz-empty", gz(nil)), "gzip data that is an empty file"},
-		{write("gz-head", gz([]byte("hello"))[:5]), "gzip data"},
+		{write("gz-head", gz([]byte("hello"))[:5]), "gzip data: cut short"},
+		{write("gz-body", gz([]byte("hello"))[:10]), "gzip data: cut short"},
+		{write("gz-bad", append(gz(nil)[:10], 0xff, 0xff)), "gzip data: damaged"},
 		{write("zst-junk", []byte("\x28\xb5\x2f\xfd\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff")), "damaged"},
 		{self, "executable"},
 	} {

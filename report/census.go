@@ -1,19 +1,40 @@
 package report
 
-import "tcpstate/tracker"
+import (
+	"math"
+
+	"tcpstate/capture"
+	"tcpstate/tracker"
+)
 
 // census counts the endpoints of a selection by state. For the whole capture
 // the tracker counts itself, at less cost.
 //
 // The counts at the end are those of the lives; the peaks come from the
 // transitions, so that CLOSED, where every endpoint begins, has its peak at
-// the end.
+// the end. In a report window the peaks are those inside it, of everything
+// that came into a state before it or in it.
 type census struct {
 	now    [tracker.NumStates]uint64
 	counts [tracker.NumStates]tracker.StateCount
+	inside bool // the window has begun
+	// ends are the endpoints of each 4-tuple as its last life left them: one
+	// that goes on under another number is still one endpoint.
+	ends map[capture.Key][2]endState
 }
 
-func (c *census) transition(t *tracker.Transition) {
+type endState struct {
+	state tracker.State
+	cert  tracker.Certainty
+}
+
+func (c *census) transition(t *tracker.Transition, w window) {
+	if t.Time > w.until {
+		return
+	}
+	if !c.inside && t.Time >= w.since {
+		c.enter(w.since)
+	}
 	if t.From == t.To {
 		return
 	}
@@ -21,22 +42,65 @@ func (c *census) transition(t *tracker.Transition) {
 		c.now[t.From]--
 	}
 	c.now[t.To]++
-	if n := &c.counts[t.To]; c.now[t.To] > n.Peak {
+	if n := &c.counts[t.To]; c.inside && c.now[t.To] > n.Peak {
 		n.Peak, n.PeakTime = c.now[t.To], t.Time
 	}
 }
 
-func (c *census) life(l *tracker.Life) {
-	for i := range l.Ends {
-		n := &c.counts[l.Ends[i].State]
-		switch l.Ends[i].Certainty {
-		case tracker.Confirmed:
-			n.Confirmed++
-		case tracker.Elapsed:
-			n.Elapsed++
-		default:
-			n.Presumed++
+// enter begins the window: what stands then is the first peak. CLOSED is left
+// out, for most of those lives were over before.
+func (c *census) enter(at int64) {
+	c.inside = true
+	c.now[tracker.Closed] = 0
+	for s, n := range c.now {
+		if n > 0 {
+			c.counts[s].Peak, c.counts[s].PeakTime = n, at
 		}
+	}
+}
+
+func (c *census) life(l *tracker.Life) {
+	if c.ends == nil {
+		c.ends = map[capture.Key][2]endState{}
+	}
+	var e [2]endState
+	for i := range l.Ends {
+		e[i] = endState{l.Ends[i].State, l.Ends[i].Certainty}
+	}
+	c.ends[l.Key] = e
+}
+
+// final are the counts of a capture whose last frame was at last.
+func (c *census) final(w window, last int64) [tracker.NumStates]tracker.StateCount {
+	if !c.inside && w.since > math.MinInt64 {
+		c.enter(w.since)
+	}
+	for k, ends := range c.ends {
+		n := len(ends)
+		if k.Self() {
+			n = 1 // it talks to itself
+		}
+		for _, e := range ends[:n] {
+			c.count(e)
+		}
+	}
+	// An endpoint that never left CLOSED made no transition.
+	x := &c.counts[tracker.Closed]
+	if n := x.Confirmed + x.Presumed + x.Elapsed; n > x.Peak {
+		x.Peak, x.PeakTime = n, last
+	}
+	return c.counts
+}
+
+func (c *census) count(e endState) {
+	n := &c.counts[e.state]
+	switch e.cert {
+	case tracker.Confirmed:
+		n.Confirmed++
+	case tracker.Elapsed:
+		n.Elapsed++
+	default:
+		n.Presumed++
 	}
 }
 

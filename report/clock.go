@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -68,7 +69,7 @@ func ParseMoment(s string) (Moment, error) {
 	}
 	for _, layout := range [...]string{time.RFC3339Nano, "2006-01-02 15:04:05", "2006-01-02T15:04:05", "2006-01-02 15:04", "2006-01-02T15:04", "2006-01-02"} {
 		if t, err := time.Parse(layout, s); err == nil {
-			return Moment{'a', t.UnixNano()}, nil
+			return Moment{'a', clampNano(t)}, nil
 		}
 	}
 	for _, layout := range [...]string{"15:04:05", "15:04"} {
@@ -80,6 +81,18 @@ func ParseMoment(s string) (Moment, error) {
 		return Moment{'a', ns}, nil
 	}
 	return Moment{}, fmt.Errorf("time %q: give it as 2026-11-20T22:48:00Z, 22:48:00, 1795208387.18 or +90s", s)
+}
+
+// clampNano is t in ns since 1970. What 64 bits do not hold, before 1678 or
+// after 2262, lies beyond every capture and becomes the first or last moment.
+func clampNano(t time.Time) int64 {
+	switch {
+	case t.Before(time.Unix(0, math.MinInt64)):
+		return math.MinInt64
+	case t.After(time.Unix(0, math.MaxInt64)):
+		return math.MaxInt64
+	}
+	return t.UnixNano()
 }
 
 // parseEpoch reads seconds since 1970 exactly, up to nine decimals.
@@ -105,6 +118,9 @@ func (m Moment) Set() bool { return m.kind != 0 }
 func (m Moment) At(first int64) int64 {
 	switch m.kind {
 	case 'r':
+		if first > 0 && m.ns > math.MaxInt64-first {
+			return math.MaxInt64
+		}
 		return first + m.ns
 	case 'd':
 		day := int64(24 * time.Hour)

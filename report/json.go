@@ -22,7 +22,7 @@ type jsonDoc struct {
 	*Env
 	buf         []byte
 	connections int
-	transitions []byte
+	transitions [][]byte // text, in pieces of jsonPiece
 	sorted      []*Record
 }
 
@@ -34,12 +34,24 @@ func (o *jsonDoc) Begin(c *Capture) {
 	}
 }
 
+// jsonPiece is how much text waits in one piece. Pieces are not moved as more
+// comes: one slice that grows to the size of the output would exist twice.
+const jsonPiece = 1 << 20
+
 func (o *jsonDoc) Transition(t *tracker.Transition) {
-	if o.transitions != nil {
-		o.transitions = append(o.transitions, ',')
+	n := len(o.transitions)
+	if n > 0 {
+		o.transitions[n-1] = append(o.transitions[n-1], ',')
 	}
-	o.transitions = AppendTransition(append(o.transitions, '\n'), t)
+	if n == 0 || jsonPiece-len(o.transitions[n-1]) < jsonLine {
+		o.transitions = append(o.transitions, make([]byte, 0, jsonPiece))
+		n++
+	}
+	o.transitions[n-1] = AppendTransition(append(o.transitions[n-1], '\n'), t)
 }
+
+// jsonLine is more than a transition takes.
+const jsonLine = 1 << 10
 
 func (o *jsonDoc) Connection(r *Record) {
 	if o.Sort != nil {
@@ -72,7 +84,9 @@ func (o *jsonDoc) End(f *Final) {
 	}
 	if o.Parts.Has(PartTransitions) {
 		o.W.WriteString(`,"transitions":[`)
-		o.W.Write(o.transitions)
+		for _, p := range o.transitions {
+			o.W.Write(p)
+		}
 		o.W.WriteByte(']')
 	}
 	if o.Parts.Has(PartFindings) {

@@ -103,8 +103,8 @@ func (r *Report) Batch(b *capture.Batch) {
 }
 
 func (r *Report) transition(t *tracker.Transition) {
-	if !r.opts.stream(t.ID) || !r.window.has(t.Time) {
-		return
+	if !r.opts.stream(t.ID) || r.census == nil && !r.window.has(t.Time) {
+		return // the census needs what came before the window, too
 	}
 	if r.hold != nil {
 		r.hold.transition(t)
@@ -115,7 +115,10 @@ func (r *Report) transition(t *tracker.Transition) {
 
 func (r *Report) emitTransition(t *tracker.Transition) {
 	if r.census != nil {
-		r.census.transition(t)
+		r.census.transition(t, r.window)
+	}
+	if !r.window.has(t.Time) {
+		return
 	}
 	for i := range r.outs {
 		if o := &r.outs[i]; o.parts.Has(PartTransitions) {
@@ -184,7 +187,7 @@ func (r *Report) End(st *capture.Stats, tot tracker.Totals, states [tracker.NumS
 		resets = r.tally.resets // one for each connection: the segments of the others are not told apart
 	}
 	if r.census != nil {
-		states = r.census.counts
+		states = r.census.final(r.window, st.Last)
 	}
 	f := &Final{
 		Capture:  NewCapture(st),

@@ -3,10 +3,14 @@ package report
 import (
 	"errors"
 	"fmt"
+	"reflect"
+	"regexp"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/expr-lang/expr"
+	"github.com/expr-lang/expr/ast"
 	"github.com/expr-lang/expr/file"
 	"github.com/expr-lang/expr/vm"
 )
@@ -17,6 +21,7 @@ import (
 //
 // The names are those of the JSON record. A number that is not known is NaN:
 // every comparison with it is false, except !=. A word that is not known is "".
+// Both are null in JSON, and == nil and != nil ask for that.
 type Where struct {
 	prog *vm.Program
 	vm   vm.VM
@@ -43,21 +48,66 @@ func (e *ExprError) Error() string {
 	return fmt.Sprintf("%s\n  %s\n  %s^", e.Reason, line, strings.Repeat(" ", e.Column-1))
 }
 
-// typeWords replaces the names of Go types in messages.
-var typeWords = strings.NewReplacer("report.whereEnv", "a connection", "report.EndRecord", "an endpoint", "report.CloseRecord", "close",
-	"report.HandshakeRecord", "handshake", "report.TimeWaitRecord", "time_wait", "report.ZeekRecord", "zeek",
-	"type ", "", "time.Time", "time", "float64", "number", "int", "number")
+// plain replaces the names of Go types in a message. What the message quotes
+// from the expression may hold the same letters, inside longer words.
+func plain(msg string) string {
+	return typeNames.ReplaceAllStringFunc(msg, func(s string) string { return typeWords[s] })
+}
+
+var (
+	typeWords = map[string]string{
+		"report.whereEnv": "a connection", "report.EndRecord": "an endpoint", "report.CloseRecord": "close",
+		"report.HandshakeRecord": "handshake", "report.TimeWaitRecord": "time_wait", "report.ZeekRecord": "zeek",
+		"type ": "", "time.Time": "time", "float64": "number", "int": "number",
+	}
+	typeNames = regexp.MustCompile(`\b(?:report\.\w+Env|report\.\w+Record|type |time\.Time|float64|int)\b`)
+)
+
+// absence gives == nil and != nil the sense that null has in JSON, for those
+// values that say "not known" in another way. Else the comparison would be
+// legal and never true.
+type absence struct{}
+
+func (absence) Visit(n *ast.Node) {
+	b, ok := (*n).(*ast.BinaryNode)
+	if !ok || b.Operator != "==" && b.Operator != "!=" {
+		return
+	}
+	x := b.Left
+	if _, ok := x.(*ast.NilNode); ok {
+		x = b.Right
+	} else if _, ok := b.Right.(*ast.NilNode); !ok {
+		return
+	}
+	none, differ := "==", "!="
+	if b.Operator == "!=" {
+		none, differ = differ, none
+	}
+	switch t := x.Type(); {
+	case t == nil:
+	case t == reflect.TypeFor[TimeWaitRecord]():
+		x = &ast.MemberNode{Node: x, Property: &ast.StringNode{Value: "endpoint"}}
+		ast.Patch(n, &ast.BinaryNode{Operator: none, Left: x, Right: &ast.StringNode{}})
+	case t == reflect.TypeFor[time.Time]():
+		zero := &ast.CallNode{Callee: &ast.MemberNode{Node: x, Property: &ast.StringNode{Value: "IsZero"}, Method: true}}
+		ast.Patch(n, &ast.BinaryNode{Operator: none, Left: zero, Right: &ast.BoolNode{Value: true}})
+	case t.Kind() == reflect.String:
+		ast.Patch(n, &ast.BinaryNode{Operator: none, Left: x, Right: &ast.StringNode{}})
+	case t.Kind() == reflect.Float64:
+		ast.Patch(n, &ast.BinaryNode{Operator: differ, Left: x, Right: x}) // only NaN differs from itself
+	}
+}
 
 // ParseWhere compiles an expression. The error is an *ExprError.
 func ParseWhere(src string) (*Where, error) {
-	p, err := expr.Compile(src, expr.Env(whereEnv{}), expr.AsBool())
+	p, err := expr.Compile(src, expr.Env(whereEnv{}), expr.AsBool(), expr.Patch(absence{}))
 	if err == nil {
 		return &Where{prog: p, src: src}, nil
 	}
-	x := &ExprError{Expr: src, Reason: typeWords.Replace(err.Error())}
+	x := &ExprError{Expr: src, Reason: plain(err.Error())}
 	var fe *file.Error
 	if errors.As(err, &fe) {
-		x.Reason = typeWords.Replace(fe.Message)
+		x.Reason = plain(fe.Message)
 		lines := strings.Split(src, "\n")
 		if fe.Line >= 1 && fe.Line <= len(lines) && fe.Column >= 0 && fe.Column <= utf8.RuneCountInString(lines[fe.Line-1]) {
 			x.Line, x.Column = fe.Line, fe.Column+1
@@ -70,7 +120,7 @@ func ParseWhere(src string) (*Where, error) {
 func (w *Where) Match(r *Record) (bool, error) {
 	v, err := w.vm.Run(w.prog, (*whereEnv)(r))
 	if err != nil {
-		return false, &ExprError{Expr: w.src, Reason: typeWords.Replace(firstLine(err.Error()))}
+		return false, &ExprError{Expr: w.src, Reason: plain(firstLine(err.Error()))}
 	}
 	ok, _ := v.(bool)
 	return ok, nil

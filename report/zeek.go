@@ -123,7 +123,11 @@ func (o *zeekLog) row(r *tracker.ZeekRow) {
 
 // appendMicro appends seconds with six decimals, rounded as Zeek's %.6f does.
 func appendMicro(b []byte, ns int64) []byte {
-	b = appendEpoch(b, (ns+500)/1000*1000)
+	half := int64(500)
+	if ns < 0 {
+		half = -half // a division cuts towards 0
+	}
+	b = appendEpoch(b, (ns+half)/1000*1000)
 	return b[:len(b)-3]
 }
 

@@ -20,6 +20,15 @@ func (e *Endpoint) disarm()                    { e.timer, e.due = timerNone, 0 }
 // that Linux and others add, and scheduling.
 func late(d int64) int64 { return d + d/32 + 10*ms }
 
+// longestWait bounds the interval that is expected between two repeats. No TCP
+// comes near it; times in a damaged capture lie decades apart, and twice that
+// is no time at all.
+const longestWait = 365 * 24 * 3600 * second
+
+// twice is the interval that follows d when a sender backs off (RFC 6298
+// section 5.5).
+func twice(d int64) int64 { return 2 * min(d, longestWait) }
+
 // due is the earliest time at which a timer of the connection fires, 0 if none.
 func (c *Conn) due() int64 {
 	a, b := c.ends[0].due, c.ends[1].due

@@ -98,7 +98,7 @@ func (c *Conn) activeOpen(k *sink, s *capture.Segment, x uint8, cert Certainty) 
 // again notes a repeated SYN: the next is due after at most twice the interval.
 func (e *Endpoint) again(k *sink) {
 	if d := k.now - e.synAt; d > 0 {
-		e.gap = 2 * d
+		e.gap = twice(d)
 	}
 	e.synAt = k.now
 	e.count.syns++
@@ -202,7 +202,7 @@ func (c *Conn) synAckAgain(k *sink, xe *Endpoint, x uint8) {
 		xe.synAt = k.now
 	} else {
 		if d := k.now - xe.synAt; d > 0 {
-			xe.gap = 2 * d
+			xe.gap = twice(d)
 		}
 		xe.synAt = k.now
 		xe.has |= repeated

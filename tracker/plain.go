@@ -338,7 +338,7 @@ func (e *Endpoint) finSeen(now int64, again bool) {
 		// Two repeats that back off: the next is due (RFC 6298 section 5.5).
 		switch e.state() {
 		case FinWait1, Closing, LastAck:
-			e.arm(timerFin, now+late(2*d))
+			e.arm(timerFin, now+late(twice(d)))
 		}
 	} else if e.timer == timerFin {
 		e.disarm()

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"syscall"
 	"time"
@@ -137,10 +138,10 @@ func (c *cli) openSource(f *flags, intr *interrupts) (capture.Source, error) {
 	if f.iface != "" {
 		return c.openLive(f)
 	}
-	src, err := capture.Open(capture.Options{
+	src, err := openFiles(capture.Options{
 		Paths: f.paths, Stdin: &endable{r: c.stdin, end: intr.ended}, Selection: f.selection,
 		MaxPackets: f.count, VerifyChecksums: f.checksums,
-	})
+	}, intr)
 	if err == nil {
 		return src, nil
 	}
@@ -156,12 +157,44 @@ func (c *cli) openSource(f *flags, intr *interrupts) (capture.Source, error) {
 	return nil, statusError{exitDamaged, err}
 }
 
+// openFiles is capture.Open, and gives up on an interrupt: opening may take for
+// ever where a named pipe has no writer, and long where libpcap compiles an
+// expression of hundreds of terms.
+func openFiles(o capture.Options, intr *interrupts) (capture.Source, error) {
+	type opened struct {
+		src capture.Source
+		err error
+	}
+	done := make(chan opened, 1)
+	go func() {
+		src, err := capture.Open(o)
+		done <- opened{src, err}
+	}()
+	select {
+	case r := <-done:
+		return r.src, r.err
+	case <-intr.ended:
+	}
+	select {
+	case r := <-done: // standard input ended, and may have brought something
+		return r.src, r.err
+	case <-time.After(interruptGrace):
+		return nil, errInterrupted
+	}
+}
+
+var errInterrupted = errors.New("interrupted")
+
 // quiet drops the error of a reader that closed our standard output: it has
 // seen enough.
 func quiet(err error) error {
 	switch {
 	case err == nil, errors.Is(err, syscall.EPIPE), errors.Is(err, io.ErrClosedPipe):
 		return nil
+	}
+	var x *report.ExprError
+	if errors.As(err, &x) { // it compiled, and failed on a record
+		return statusError{exitUsage, fmt.Errorf("--where: %w", err)}
 	}
 	return statusError{exitUsage, err}
 }

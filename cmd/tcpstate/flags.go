@@ -161,7 +161,9 @@ func checkInput(f *flags, r *raw, fs *pflag.FlagSet) error {
 		if err != nil {
 			return fmt.Errorf("-F: %w", err)
 		}
-		f.selection.Filter = strings.TrimSpace(string(b))
+		if f.selection.Filter = strings.TrimSpace(string(b)); f.selection.Filter == "" {
+			return fmt.Errorf("-F %s: the filter expression is empty", r.filterFile)
+		}
 	}
 	if fs.Changed("count") && r.count < 1 {
 		return fmt.Errorf("-c %d: the number of packets is at least 1", r.count)
@@ -198,8 +200,17 @@ func oneFilter(fs *pflag.FlagSet, words []string) error {
 }
 
 // checkSelection reads --host, --net, --port and --vlan.
-func checkSelection(f *flags, r *raw, _ *pflag.FlagSet) error {
+func checkSelection(f *flags, r *raw, fs *pflag.FlagSet) error {
 	s := &f.selection
+	for _, c := range []struct {
+		flag   string
+		values []string
+	}{{"host", r.hosts}, {"net", r.nets}, {"port", r.ports}, {"vlan", r.vlans}} {
+		// As a script's unset variable gives it: it would select everything.
+		if fs.Changed(c.flag) && len(c.values) == 0 {
+			return fmt.Errorf("--%s: the value is empty", c.flag)
+		}
+	}
 	for _, h := range r.hosts {
 		a, err := netip.ParseAddr(h)
 		if err != nil {

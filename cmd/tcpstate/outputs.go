@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -44,12 +45,20 @@ func checkOutputs(f *flags, r *raw, flagSet *pflag.FlagSet) error {
 			return fmt.Errorf("-o %s: the formats are %s", name, formatNames())
 		case toFile && file == "":
 			return fmt.Errorf("-o %s: after = comes a file name", o)
-		case files[file] && file == "":
+		case toFile && isInput(file, f.paths):
+			return fmt.Errorf("-o %s: %s is read; name another file", name, file)
+		}
+		place := file
+		if toFile {
+			place = filepath.Clean(file)
+		}
+		switch {
+		case files[place] && !toFile:
 			return fmt.Errorf("-o %s: two outputs on standard output; give one of them a file: -o %s=FILE", name, name)
-		case files[file]:
+		case files[place]:
 			return fmt.Errorf("-o %s: two outputs into %s", name, file)
 		}
-		files[file] = true
+		files[place] = true
 		var err error
 		if spec.parts, err = chooseParts(spec.format, show, f.quiet); err != nil {
 			return err
@@ -64,6 +73,19 @@ func checkOutputs(f *flags, r *raw, flagSet *pflag.FlagSet) error {
 		return fmt.Errorf("--sort: %s has an order of its own", f.outputs[0].format.Name)
 	}
 	return nil
+}
+
+// isInput reports whether an output would take the place of a capture that is
+// read, under whatever name.
+func isInput(file string, inputs []string) bool {
+	out, err := os.Stat(file)
+	if err != nil || !out.Mode().IsRegular() {
+		return false
+	}
+	return slices.ContainsFunc(inputs, func(p string) bool {
+		in, err := os.Stat(p)
+		return err == nil && os.SameFile(in, out)
+	})
 }
 
 // chooseParts is what a format shows.
@@ -113,6 +135,10 @@ func createOutput(name string) (*outputFile, error) {
 		tmp := filepath.Join(filepath.Dir(name), fmt.Sprintf(".%s.%08x", filepath.Base(name), rand.Uint32()))
 		f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, perm)
 		if !errors.Is(err, fs.ErrExist) {
+			var pe *fs.PathError
+			if errors.As(err, &pe) {
+				pe.Path = name // not the temporary name, which nobody knows
+			}
 			return &outputFile{f, name}, err
 		}
 	}

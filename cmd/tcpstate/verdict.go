@@ -1,9 +1,11 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 
 	"tcpstate/capture"
+	"tcpstate/report"
 )
 
 // verdict says on standard error what was wrong with the input, and is the
@@ -24,7 +26,10 @@ func (c *cli) verdict(f *flags, e ending) error {
 	if !f.quiet {
 		c.warn(f, st)
 	}
+	var filter *capture.FilterError
 	switch {
+	case errors.As(e.err, &filter): // of an interface that came later in the file
+		return usageError("%w", e.err)
 	case e.interrupted && f.iface == "":
 		return statusError{code: exitInterrupted}
 	case e.interrupted && st.Packets == 0:
@@ -59,7 +64,7 @@ func damageText(d *capture.Damage) string {
 	if !ok {
 		what = "cannot be read further"
 	}
-	s := fmt.Sprintf("%s: %s at byte %d (reason %s)", d.File, what, d.Offset, d.Reason)
+	s := fmt.Sprintf("%s: %s at byte %d (reason %s)", report.Printable(d.File), what, d.Offset, d.Reason)
 	if d.N > 1 {
 		s += fmt.Sprintf(", %d times", d.N)
 	}
