@@ -133,6 +133,9 @@ func (d *decoder) frame(f *frame, b *Batch) {
 		}
 		return
 	}
+	if s.Mark&Unselected != 0 {
+		return // malformed: counted under its reason
+	}
 	d.segments++
 	if d.ntags > 0 {
 		d.tagged++

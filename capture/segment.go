@@ -31,7 +31,8 @@ const (
 // Mark bits say what is special about how a segment came to be here.
 const (
 	// Unselected: a filter or --host, --net, --port, --vlan left the segment
-	// out. It still counts for the numbers of frames and connections.
+	// out, or its header is malformed. It still counts for the numbers of
+	// frames and connections.
 	Unselected uint8 = 1 << iota
 	// Quoted: not a segment on its way but the start of one, quoted in an
 	// ICMP or ICMPv6 error. Only Key, Side, Seq and, if the quote was long

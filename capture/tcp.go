@@ -30,15 +30,23 @@ const tcpNeeds = 16
 // tcp writes the segment. p begins at the TCP header and may be cut; n is the
 // length of header and payload on the wire.
 func (d *decoder) tcp(src, dst, p []byte, n int, s *Segment) bool {
-	if n < 20 {
-		return d.skip(badTCPLength)
-	}
 	if len(p) < tcpNeeds {
+		if n < 20 {
+			return d.skip(badTCPLength)
+		}
 		return d.skip(cutTCP)
 	}
 	head := int(p[12]>>4) * 4
-	if head < 20 || head > n {
-		return d.skip(badTCPOffset)
+	switch {
+	case n < 20:
+		d.skip(badTCPLength)
+		return d.malformed(src, dst, p, p[13], s)
+	case head < 20:
+		d.skip(badTCPOffset)
+		return d.malformed(src, dst, p, 0, s)
+	case head > n:
+		d.skip(badTCPOffset)
+		return d.malformed(src, dst, p, p[13], s)
 	}
 	s.ends(src, dst, binary.BigEndian.Uint16(p), binary.BigEndian.Uint16(p[2:]))
 	s.Seq = binary.BigEndian.Uint32(p[4:])
@@ -69,6 +77,20 @@ func (d *decoder) tcp(src, dst, p []byte, n int, s *Segment) bool {
 	if d.verify && len(p) >= n && s.Mark&Reassembled == 0 && !checksumOK(src, dst, p[:n]) {
 		s.Mark |= BadChecksum
 	}
+	return true
+}
+
+// malformed writes what is needed to number a segment whose header no TCP sends.
+// Wireshark gives it a stream number, so it has to count for that; nothing else
+// is to be learnt of it, as if it were not selected. With a data offset below
+// the least header Wireshark does not look at the flags.
+func (d *decoder) malformed(src, dst, p []byte, flags uint8, s *Segment) bool {
+	s.ends(src, dst, binary.BigEndian.Uint16(p), binary.BigEndian.Uint16(p[2:]))
+	s.Seq, s.Ack = binary.BigEndian.Uint32(p[4:]), binary.BigEndian.Uint32(p[8:])
+	s.Flags, s.Window = flags, binary.BigEndian.Uint16(p[14:])
+	s.Len, s.HdrLen, s.TSVal, s.TSEcr, s.MSS = 0, 0, 0, 0, 0
+	s.WScale, s.Opts = NoWScale, 0
+	s.Mark = d.mark | Unselected
 	return true
 }
 

@@ -26,7 +26,7 @@ type Record struct {
 	// Start and End are the times of the first and the last segment.
 	Start time.Time `json:"start" expr:"start"`
 	End   time.Time `json:"end" expr:"end"`
-	// Duration is End - Start.
+	// Duration is End - Start; 0 where the capture's time runs back.
 	Duration   float64 `json:"duration" expr:"duration"`
 	FirstFrame int     `json:"first_frame" expr:"first_frame"`
 	LastFrame  int     `json:"last_frame" expr:"last_frame"`
@@ -123,7 +123,7 @@ func (r *Record) Fill(l *tracker.Life) {
 		Continues:   nan,
 		Start:       instant(l.Start),
 		End:         instant(l.End),
-		Duration:    seconds(l.End - l.Start),
+		Duration:    seconds(max(l.End-l.Start, 0)),
 		FirstFrame:  int(l.FirstFrame),
 		LastFrame:   int(l.LastFrame),
 		VLAN:        nan,
@@ -132,7 +132,7 @@ func (r *Record) Fill(l *tracker.Life) {
 		Midstream:   l.Midstream,
 		Handshake: HandshakeRecord{RTT: nan, SynRetransmissions: int(l.SynRetransmits),
 			SynAckRetransmissions: int(l.SynAckRetransmits)},
-		HalfClosedFor: seconds(l.HalfClosedFor),
+		HalfClosedFor: seconds(max(l.HalfClosedFor, 0)),
 		Zeek:          ZeekRecord{ConnState: l.ZeekState, History: l.ZeekHistory},
 		Completeness:  int(l.Completeness),
 	}

@@ -97,3 +97,12 @@ func BenchmarkRecord(b *testing.B) {
 		buf = r.AppendJSON(buf[:0])
 	}
 }
+
+// Where the capture's time runs back no duration is negative.
+func TestRecordOfTimeRunningBack(t *testing.T) {
+	var r Record
+	r.Fill(&tracker.Life{Start: 5e9, End: 3e9, HalfClosedFor: -1})
+	if r.Duration != 0 || r.HalfClosedFor != 0 {
+		t.Errorf("duration %v, half closed for %v", r.Duration, r.HalfClosedFor)
+	}
+}

@@ -189,7 +189,7 @@ func (c *Conn) apply(k *sink, s *capture.Segment) reassembly.Class {
 	if c.mode&begun == 0 {
 		c.open(s)
 	}
-	c.last, c.lastFrame = s.Time, s.Frame
+	c.last, c.lastFrame = max(c.last, s.Time), s.Frame // time may run backwards
 	xe.count.packets++
 	xe.count.bytes += uint64(s.Len)
 	if xe.ttl == 0 {
@@ -240,7 +240,7 @@ func odd(f uint8) bool {
 // open notes the first segment.
 func (c *Conn) open(s *capture.Segment) {
 	c.mode |= begun
-	c.start, c.firstFrame, c.vlan = s.Time, s.Frame, s.VLAN
+	c.start, c.last, c.firstFrame, c.vlan = s.Time, s.Time, s.Frame, s.VLAN
 }
 
 // copyWithin is how soon a segment that looks the same is the same frame once

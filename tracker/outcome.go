@@ -257,6 +257,7 @@ func (c *Conn) life(cfg *Config) Life {
 		default:
 			l.HalfClosedFor = c.last - o.firstFin
 		}
+		l.HalfClosedFor = max(l.HalfClosedFor, 0) // time may run backwards
 	}
 	return l
 }

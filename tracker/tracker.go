@@ -1,6 +1,7 @@
 package tracker
 
 import (
+	"math"
 	"slices"
 
 	"tcpstate/capture"
@@ -36,7 +37,7 @@ type Totals struct {
 
 // New makes a tracker that reports to obs.
 func New(cfg Config, obs Observer) *Tracker {
-	t := &Tracker{cfg: cfg, obs: obs, ports: answering{}}
+	t := &Tracker{cfg: cfg, obs: obs, ports: answering{}, now: math.MinInt64}
 	t.k.census = &t.census
 	t.k.cfg = &t.cfg
 	t.k.keep = obs.Transition != nil || obs.Step != nil
@@ -61,7 +62,7 @@ func (t *Tracker) Process(b *capture.Batch) {
 		}
 		t.segment(s)
 	}
-	if b.Now > t.now {
+	if b.Now > t.now && b.Now != 0 {
 		t.now = b.Now
 		t.advance(b.Now)
 	}

@@ -2,6 +2,7 @@ package tracker
 
 import (
 	"cmp"
+	"math"
 	"net/netip"
 	"slices"
 
@@ -55,7 +56,7 @@ func (k *Zeek) Evicted() uint64 {
 // NewZeek makes a Zeek that hands each row to emit. The row is the receiver's
 // to keep.
 func NewZeek(emit func(*ZeekRow)) *Zeek {
-	return &Zeek{emit: emit, records: map[capture.Key]*zeekRecord{}, most: zeekMaxRecords}
+	return &Zeek{emit: emit, records: map[capture.Key]*zeekRecord{}, most: zeekMaxRecords, now: math.MinInt64}
 }
 
 // zeekRecord is one Connection of Zeek's session table.

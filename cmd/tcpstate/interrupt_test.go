@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -38,6 +39,23 @@ func TestInterruptedPipe(t *testing.T) {
 	}
 	if stderr.Len() > 0 {
 		t.Errorf("standard error: %s", &stderr)
+	}
+}
+
+// An interrupt ends the program though a named pipe that nobody writes to
+// keeps it from opening its input.
+func TestInterruptedOpen(t *testing.T) {
+	fifo := filepath.Join(t.TempDir(), "fifo")
+	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+		t.Skip(err)
+	}
+	go func() {
+		time.Sleep(200 * time.Millisecond)
+		syscall.Kill(os.Getpid(), syscall.SIGINT)
+	}()
+	var stdout, stderr bytes.Buffer
+	if code := run([]string{fifo}, nil, &stdout, &stderr); code != exitInterrupted || stdout.Len()+stderr.Len() > 0 {
+		t.Errorf("exit status %d, %q, %q", code, &stdout, &stderr)
 	}
 }
 
