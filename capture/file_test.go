@@ -124,10 +124,19 @@ func TestUnreadable(t *testing.T) {
 		if !errors.As(err, &u) || u.Name != c.path || !strings.Contains(u.Reason, c.want) {
 			t.Errorf("%s: %v, want %q", c.path, err, c.want)
 		}
-		// A good file beside it does not help.
-		if _, err := Open(Options{Paths: []string{write("good", pcapFile(1)), c.path}}); !errors.As(err, &u) {
+		// A good file beside it is read all the same, and the bad one told of.
+		src, err := Open(Options{Paths: []string{c.path, write("good", pcapFile(1))}})
+		if err != nil {
 			t.Errorf("%s beside a good file: %v", c.path, err)
+			continue
 		}
+		for b := new(Batch); src.Next(b) == nil; {
+		}
+		st := src.Stats()
+		if d := st.Damage; len(st.Files) != 1 || len(d) != 1 || d[0].File != c.path || d[0].Reason != "unreadable" || d[0].Cut || !strings.Contains(d[0].Detail, c.want) {
+			t.Errorf("%s beside a good file: %+v", c.path, st)
+		}
+		src.Close()
 	}
 	if _, err := Open(Options{}); err == nil {
 		t.Error("no file at all is no error")

@@ -1,7 +1,9 @@
 package capture
 
 import (
+	"errors"
 	"io"
+	"slices"
 	"sync/atomic"
 )
 
@@ -18,10 +20,11 @@ const pause = 1 << 16
 // of several files come in the order of their times, those of equal time in
 // the order of the files; within a file the order is that of the file.
 //
-// The first file that is no capture makes an UnreadableError, an expression
-// that does not compile for the files' links a FilterError, and an expression
-// in a program without libpcap ErrNoLibpcap. A file that is damaged behind its
-// header is no error: see Stats.Damage.
+// A file that is no capture makes an UnreadableError; beside others that are,
+// it is damage, and they are read. An expression that does not compile for the
+// files' links makes a FilterError, and an expression in a program without
+// libpcap ErrNoLibpcap. A file that is damaged behind its header is no error:
+// see Stats.Damage.
 //
 // If o.Paths has "-", Open waits until the first octets of o.Stdin arrive.
 func Open(o Options) (Source, error) {
@@ -33,14 +36,23 @@ func Open(o Options) (Source, error) {
 		return nil, &UnreadableError{Name: "capture", Reason: "no file given"}
 	}
 	s := &fileSource{d: newDecoder(newSelector(&o.Selection, expr), o.VerifyChecksums), max: o.MaxPackets}
+	var first error
 	for _, p := range o.Paths {
 		in := &input{name: p, place: len(s.ins), one: len(o.Paths) == 1}
 		if p == "-" {
 			in.stdin, o.Stdin = o.Stdin, nil // it can be read once
 		}
 		if err := in.open(); err != nil {
-			s.Close()
-			return nil, err
+			var u *UnreadableError
+			if twice := p == "-" && slices.Index(o.Paths, p) < len(s.ins)+len(s.unread); twice || !errors.As(err, &u) {
+				s.Close()
+				return nil, err
+			}
+			if first == nil {
+				first = err
+			}
+			s.unread = append(s.unread, Damage{File: u.Name, Reason: "unreadable", Detail: u.Reason, N: 1})
+			continue
 		}
 		s.ins = append(s.ins, in)
 		if expr != nil {
@@ -65,6 +77,15 @@ func Open(o Options) (Source, error) {
 			in.sleep()
 		}
 	}
+	if len(s.ins) == 0 {
+		if expr != nil {
+			// A mistake in the expression is one whatever the files are.
+			if _, err := expr.program(linkEthernet); err != nil {
+				return nil, err
+			}
+		}
+		return nil, first
+	}
 	return s, nil
 }
 
@@ -72,6 +93,7 @@ func Open(o Options) (Source, error) {
 type fileSource struct {
 	d      *decoder
 	ins    []*input
+	unread []Damage // files that are no captures
 	queue  []*input // those with frames left, a heap by (time, place in ins)
 	merged bool     // queue is made
 	max    uint64
@@ -237,7 +259,7 @@ func (in *input) before(o *input) bool {
 }
 
 func (s *fileSource) Stats() Stats {
-	st := Stats{}
+	st := Stats{Damage: slices.Clone(s.unread)}
 	s.d.stats(&st)
 	for _, in := range s.ins {
 		c := in.cur.state()

@@ -67,6 +67,7 @@ type Damage struct {
 	Reason string // "cut-short", "block-too-large" ...
 	Offset int64  // of the first, in octets from the start of the uncompressed file
 	N      uint64
+	Detail string // more words, where there are any
 	// Cut: the file merely ends inside a record, as a capture that was
 	// interrupted does.
 	Cut bool

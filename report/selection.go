@@ -39,8 +39,19 @@ func (s *Selection) stream(id uint64) bool { return s.Streams == nil || s.Stream
 // has reports whether the time lies in the window, its edges included.
 func (w window) has(ns int64) bool { return w.since <= ns && ns <= w.until }
 
-// overlaps reports whether a segment's span of life touches the window.
-func (w window) overlaps(l *tracker.Life) bool { return l.Start <= w.until && l.End >= w.since }
+// overlaps reports whether the span of a life touches the window. One of which
+// an end is still to close goes on after its last segment, however silent.
+func (w window) overlaps(l *tracker.Life) bool {
+	if l.Start > w.until {
+		return false
+	}
+	for i := range l.Ends {
+		if s := l.Ends[i].State; s != tracker.Closed && s != tracker.TimeWait {
+			return true
+		}
+	}
+	return l.End >= w.since
+}
 
 // keep reports whether l is reported; r is its record.
 func (s *Selection) keep(w window, l *tracker.Life, r *Record) (bool, error) {

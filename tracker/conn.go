@@ -37,6 +37,7 @@ const (
 	ended                           // both ends are CLOSED
 	carried                         // states came over from the number before
 	reported                        // the observer was told of this life
+	halfBefore                      // one end is presumed to have sent its FIN before the capture began
 )
 
 // at returns the endpoint of a side; a connection to itself has one.
@@ -106,6 +107,10 @@ func (e *Endpoint) settle(k *sink, from, to State) {
 		}
 	case timerFin:
 		if to != FinWait1 && to != LastAck && to != Closing {
+			e.disarm()
+		}
+	case timerCookie:
+		if to == Closed {
 			e.disarm()
 		}
 	case timerTimeWait:

@@ -88,6 +88,7 @@ const (
 	dataSyn                      // its SYN carried payload
 	scaled                       // sent a window scale
 	finRepeated                  // it repeated its FIN although the acknowledgment had been seen
+	finAlone                     // all that it sent before its FIN had been acknowledged
 	timedOut                     // a timer ended it
 )
 

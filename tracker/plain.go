@@ -23,6 +23,7 @@ func (c *Conn) plain(k *sink, s *capture.Segment, x, y uint8) {
 		}
 		return
 	}
+	c.notClosedBefore(k, s, x)
 	again := c.speaks(k, s, xe, ye, x)
 
 	// What x acknowledges of y's FIN, and whether the FIN is its first.
@@ -67,12 +68,17 @@ func (c *Conn) plain(k *sink, s *capture.Segment, x, y uint8) {
 	if finAgain {
 		c.finAgain(k, xe, ye, x)
 	}
-	if firstCover {
+	if firstCover && !firstFin && c.closedBefore(k, xe, ye) {
+		c.closeBefore(k, x)
+	} else if firstCover {
 		c.coversFin(k, xe, ye, x, firstFin, settled)
 	}
 	if firstFin {
 		inTime := !firstCover || k.now-ye.finAt <= xe.reach()+unheardAfter
 		c.sendsFin(k, xe, ye, x, covers, inTime && xe.sp.Una == seq)
+	}
+	if firstFin && s.Len == 0 && xe.sp.HasUna && xe.sp.Una == seq {
+		xe.has |= finAlone
 	}
 	if firstFin || finAgain {
 		xe.finSeen(k.now, finAgain)

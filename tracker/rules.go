@@ -25,6 +25,8 @@ const (
 	RuleAckOfSynAck
 	RuleSpoke
 	RuleMidstream
+	RuleClosedBefore
+	RuleClosedBeforeNot
 	RuleFin
 	RuleFinShort
 	RuleFinLastAck
@@ -81,6 +83,8 @@ var rules = [NumRules]ruleText{
 	RuleAckOfSynAck:      {"ack-of-syn-ack", "RFC 9293 section 3.10.7.3", "it acknowledges the peer's SYN"},
 	RuleSpoke:            {"spoke", "RFC 9293 section 3.10.7.4; Linux inet_csk_complete_hashdance", "only a synchronised TCP sends this"},
 	RuleMidstream:        {"midstream", "RFC 9293 section 3.3.2", "the capture began after the handshake"},
+	RuleClosedBefore:     {"closed-before", "Linux tcp_fin, __tcp_ack_snd_check; oracle 31_midstream", "it acknowledges the FIN at once and sends nothing else: it had closed before the capture began"},
+	RuleClosedBeforeNot:  {"closed-before-not", "RFC 9293 section 3.10.4", "it has data or a FIN to send: it had not closed"},
 	RuleFin:              {"fin", "RFC 9293 section 3.10.4", "it sends FIN before the peer's was received"},
 	RuleFinShort:         {"fin-short", "RFC 9293 section 3.10.4", "its FIN does not acknowledge the peer's: it was sent before that came"},
 	RuleFinLastAck:       {"fin-last-ack", "RFC 9293 section 3.10.4", "it sends FIN after the peer's"},

@@ -60,6 +60,9 @@ func (c *cli) warn(f *flags, st *capture.Stats) {
 
 // damageText is one line on one reason.
 func damageText(d *capture.Damage) string {
+	if d.Reason == "unreadable" {
+		return fmt.Sprintf("%s: %s (left out)", report.Printable(d.File), d.Detail)
+	}
 	what, ok := damageWords[d.Reason]
 	if !ok {
 		what = "cannot be read further"
