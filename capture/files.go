@@ -70,7 +70,8 @@ func Open(o Options) (Source, error) {
 				return nil, err
 			}
 		}
-		if len(o.Paths) > awake {
+		// A zstd file holds a window of up to MaxZstdWindow while it is open.
+		if len(o.Paths) > awake || len(o.Paths) > 1 && in.zip == "zstd" {
 			if !in.ready {
 				in.advance()
 			}

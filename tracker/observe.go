@@ -110,18 +110,18 @@ func (w Who) String() string { return whoNames[w] }
 type CloseKind uint8
 
 const (
-	Open CloseKind = iota
-	Graceful
+	Graceful CloseKind = iota
 	Reset
 	HalfClosed
 	Refused
 	Unanswered
 	AbortedHandshake
 	TimedOut
+	Open
 	NumCloseKinds
 )
 
-var closeNames = [NumCloseKinds]string{"open", "graceful", "reset", "half-closed", "refused", "unanswered", "aborted-handshake", "timed-out"}
+var closeNames = [NumCloseKinds]string{"graceful", "reset", "half-closed", "refused", "unanswered", "aborted-handshake", "timed-out", "open"}
 
 func (k CloseKind) String() string { return closeNames[k] }
 

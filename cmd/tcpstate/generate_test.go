@@ -271,7 +271,7 @@ var recipes = []recipe{
 	{file: "no-tcp.pcap", make: func() []byte {
 		arp := append(slices.Concat([]byte{255, 255, 255, 255, 255, 255}, macs[0], []byte{8, 6, 0, 1, 8, 0, 6, 4, 0, 1}), make([]byte, 20)...)
 		return pcapFile(layers.LinkTypeEthernet, []crafted{{epoch, arp, false}})
-	}, says: "no TCP segment in 1 frames"},
+	}, says: "no TCP segment among the frames (1)"},
 	{file: "empty.pcap", make: func() []byte { return pcapFile(layers.LinkTypeEthernet, nil) }},
 
 	// Damaged files, and files made to hurt.

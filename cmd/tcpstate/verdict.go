@@ -49,7 +49,7 @@ func (c *cli) warn(f *flags, st *capture.Stats) {
 	}
 	switch {
 	case st.Packets > 0 && st.Segments == 0:
-		c.complain("no TCP segment in %d frames", st.Packets)
+		c.complain("no TCP segment among the frames (%d)", st.Packets)
 	case st.Segments > 0 && st.Selected == 0 && st.TaggedTCP > 0 && f.selection.Filter != "":
 		c.complain("the filter selected nothing, but %d TCP segments are VLAN-tagged: a filter sees them only after the word vlan, as in\n  -f 'vlan and (%s)'",
 			st.TaggedTCP, f.selection.Filter)
