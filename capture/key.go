@@ -61,6 +61,9 @@ func hash6(a, b, c, d, ports uint64) uint32 {
 	h := mix(a^hashSeed[0], b^hashSeed[1])
 	h = mix(h^c, d^hashSeed[2])
 	h = mix(h^hashSeed[3], ports^hashSeed[1])
+	// Of one product, the ports of two hosts would show their order under
+	// some seeds.
+	h = mix(h^hashSeed[2], hashSeed[0])
 	return uint32(h >> 32)
 }
 
