@@ -22,7 +22,6 @@ func (l *Ladder) Replay(cfg tracker.Config) *Ladder {
 	if l.FinTimeout >= 0 {
 		cfg.FinTimeout = l.FinTimeout
 	}
-	cfg.Steps, cfg.Transitions = true, true
 	var steps []tracker.Step
 	var late []tracker.Transition // timers since the last step
 	t := tracker.New(cfg, tracker.Observer{

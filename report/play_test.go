@@ -83,7 +83,6 @@ func play(t *testing.T, text string, opts Options, parts Parts, formats ...strin
 	r := New(opts)
 	obs := r.Observer()
 	cfg := tracker.DefaultConfig()
-	cfg.Transitions = obs.Transition != nil
 	tr := tracker.New(cfg, obs)
 	r.Begin(&st)
 	tr.Process(b)

@@ -72,8 +72,7 @@ func (r *Report) shows(p Parts) bool {
 // transitions reports whether transitions are needed at all.
 func (r *Report) transitions() bool { return r.shows(PartTransitions) || r.census != nil }
 
-// Observer is what the tracker should call. The tracker's Config.Transitions
-// should be whether Observer().Transition is there.
+// Observer is what the tracker should call.
 func (r *Report) Observer() tracker.Observer {
 	o := tracker.Observer{Life: r.life}
 	if r.transitions() {

@@ -74,7 +74,6 @@ func readLadder(t testing.TB, name string) ladderFile {
 // ladderConfig is the configuration that the ladders of a file ask for.
 func (f *ladderFile) config() tracker.Config {
 	cfg := tracker.DefaultConfig()
-	cfg.Steps, cfg.Transitions = true, true
 	for _, l := range f.ladders {
 		if l.TimeWait >= 0 {
 			cfg.TimeWait = l.TimeWait

@@ -8,7 +8,7 @@ import (
 	"tcpstate/reassembly"
 )
 
-// Config says how long timers last and what is to be watched. The zero value
+// Config says how long timers last. The zero value
 // is not useful; take DefaultConfig.
 type Config struct {
 	TimeWait   time.Duration // 2MSL, counted from the last acceptable FIN
@@ -16,10 +16,6 @@ type Config struct {
 	// Linger is how long after its end a life is still held, for stragglers;
 	// then it is reported. What comes later is another incarnation.
 	Linger time.Duration
-	// Transitions asks for Observer.Transition.
-	Transitions bool
-	// Steps asks for Observer.Step: one call per segment, for ladders.
-	Steps bool
 }
 
 // DefaultConfig is Linux: TIME-WAIT 60 s (TCP_TIMEWAIT_LEN), FIN-WAIT-2 60 s
@@ -28,14 +24,15 @@ func DefaultConfig() Config {
 	return Config{TimeWait: 60 * time.Second, FinTimeout: 60 * time.Second, Linger: 5 * time.Minute}
 }
 
-// Observer is told what the tracker finds, in the order of (time, frame, id).
-// A nil method is skipped.
+// Observer is told what the tracker finds, in the order of (time, frame, id);
+// where the capture's time runs backwards, in that of the frames. What is nil is
+// not asked for, and not worked out.
 type Observer struct {
 	// Transition: an endpoint's best estimate changed, or a presumed state was confirmed.
 	Transition func(*Transition)
 	// Life: one life of a 4-tuple is over, or the capture is.
 	Life func(*Life)
-	// Step: what one segment did.
+	// Step: what one segment did, one call per segment.
 	Step func(*Step)
 }
 

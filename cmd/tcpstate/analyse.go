@@ -52,9 +52,7 @@ type ending struct {
 // follow reads the source to its end, or until it is interrupted, and writes
 // the report. Its error is that of the report.
 func (c *cli) follow(f *flags, src capture.Source, r *report.Report, intr *interrupts) (ending, error) {
-	cfg, obs := f.tracker, r.Observer()
-	cfg.Transitions = obs.Transition != nil
-	t := tracker.New(cfg, obs)
+	t := tracker.New(f.tracker, r.Observer())
 	bar := c.newProgress(f)
 	rd := startReader(src)
 	var (
