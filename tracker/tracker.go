@@ -146,12 +146,14 @@ func (t *Tracker) segment(s *capture.Segment) {
 		e.stream, e.whole = OpenStream(s), OpenCompleteness(s)
 		c.id, c.continues = t.number(), -1
 	case e.stream.Starts(s):
-		t.renumber(e, s)
+		t.renumber(e)
 		e.whole = ReopenCompleteness(s)
 	default:
 		e.whole.Apply(s)
-		if c.livesAgain(s) || c.mode&reported != 0 && s.Mark&(capture.Quoted|capture.Unselected) == 0 {
-			t.again(e, c.livesAgain(s))
+		if c.livesAgain(s) {
+			t.again(e, true)
+		} else if c.mode&reported != 0 && s.Mark&(capture.Quoted|capture.Unselected) == 0 {
+			t.again(e, false)
 		}
 	}
 	if s.Mark&(capture.Unselected|capture.BadChecksum) != 0 {
@@ -230,7 +232,7 @@ func (t *Tracker) enlist(c *Conn, s *capture.Segment) {
 // renumber begins another stream number on the same 4-tuple. States belong to
 // the 4-tuple: they carry over, and the segment that began the number says
 // what becomes of them.
-func (t *Tracker) renumber(e *entry, s *capture.Segment) {
+func (t *Tracker) renumber(e *entry) {
 	old := e.conn
 	t.report(e)
 	n := Conn{Key: old.Key, continues: -1, id: t.number(), ends: old.ends}

@@ -148,13 +148,13 @@ var receives = [NumStates][numRecvEvents]cell{
 	},
 }
 
-// send takes side through the cell of sends for ev. It reports whether the
-// cell has anything.
-func (c *Conn) send(k *sink, side uint8, ev sendEvent, cert Certainty) bool {
-	return c.through(k, side, &sends[c.at(side).state()][ev], cert)
+// send takes side through the cell of sends for ev.
+func (c *Conn) send(k *sink, side uint8, ev sendEvent, cert Certainty) {
+	c.through(k, side, &sends[c.at(side).state()][ev], cert)
 }
 
-// receive takes side through the cell of receives for ev.
+// receive takes side through the cell of receives for ev. It reports whether
+// the cell has anything.
 func (c *Conn) receive(k *sink, side uint8, ev recvEvent) bool {
 	return c.through(k, side, &receives[c.at(side).state()][ev], Presumed)
 }

@@ -145,7 +145,7 @@ func (c *cli) openSource(f *flags, intr *interrupts) (capture.Source, error) {
 	}
 	var filter *capture.FilterError
 	if errors.As(err, &filter) || errors.Is(err, capture.ErrNoLibpcap) {
-		return nil, usageError("%w", err)
+		return nil, usageError(err)
 	}
 	select {
 	case <-intr.ended: // while the first octets were waited for

@@ -102,14 +102,14 @@ func parseFlags(args []string) (*flags, error) {
 	f, r := &flags{}, &raw{}
 	fs := define(f, r)
 	if err := fs.Parse(args); err != nil {
-		return nil, usageError("%w", err)
+		return nil, usageError(err)
 	}
 	if f.help || f.version || f.list {
 		return f, nil
 	}
 	for _, step := range []func(*flags, *raw, *pflag.FlagSet) error{checkInput, checkSelection, checkTimers, checkReport, checkOutputs} {
 		if err := step(f, r, fs); err != nil {
-			return nil, usageError("%w", err)
+			return nil, usageError(err)
 		}
 	}
 	return f, nil

@@ -21,7 +21,7 @@ func (c *cli) openLive(f *flags) (capture.Source, error) {
 	case err == nil:
 		return src, nil
 	case errors.As(err, &filter):
-		return nil, usageError("%w", err)
+		return nil, usageError(err)
 	case errors.As(err, &perm):
 		err = fmt.Errorf("%w\ncapturing needs the capability CAP_NET_RAW, and CAP_NET_ADMIN for promiscuous mode; grant them with\n  %s", err, setcap())
 	}

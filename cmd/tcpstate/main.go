@@ -87,8 +87,8 @@ func (s statusError) Error() string {
 func (s statusError) Unwrap() error { return s.err }
 
 // usageError is a mistake in the arguments, with a hint to where help is.
-func usageError(format string, a ...any) error {
-	return statusError{exitUsage, fmt.Errorf(format+"\n(tcpstate --help shows all flags)", a...)}
+func usageError(err error) error {
+	return statusError{exitUsage, fmt.Errorf("%w\n(tcpstate --help shows all flags)", err)}
 }
 
 // complain writes one message to standard error. What it quotes may come from

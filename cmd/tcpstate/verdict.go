@@ -29,7 +29,7 @@ func (c *cli) verdict(f *flags, e ending) error {
 	var filter *capture.FilterError
 	switch {
 	case errors.As(e.err, &filter): // of an interface that came later in the file
-		return usageError("%w", e.err)
+		return usageError(e.err)
 	case e.interrupted && f.iface == "":
 		return statusError{code: exitInterrupted}
 	case e.interrupted && st.Packets == 0:
