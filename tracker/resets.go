@@ -181,29 +181,22 @@ func (c *Conn) rstDelivered(k *sink, s *capture.Segment, xe, ye *Endpoint, y uin
 	if s.Flags&capture.ACK != 0 && c.skipped(xe, ye, seq) {
 		exact = true
 	}
-	switch st := ye.state(); st {
-	case Closed, Listen:
+	st := ye.state()
+	if st == Closed || st == Listen {
 		return false
-	default:
-		if ye.deaf >= 2 && st != TimeWait {
-			return false // it went on after two of them: they do not reach it, or are not taken
-		}
 	}
-	switch st := ye.state(); st {
+	if ye.deaf >= 2 && st != TimeWait {
+		return false // it went on after two of them: they do not reach it, or are not taken
+	}
+	switch st {
 	case SynSent:
 		if s.Flags&capture.ACK == 0 || !ye.sp.ISS.Less(ack) || !ack.LessEq(ye.sp.Nxt) {
 			return false
 		}
-		return c.receive(k, y, recvRst)
 	case SynReceived:
 		if !exact && !(heard && seq == last) && xe.sp.Known && !seq.In(xe.sp.Una, c.right(xe)) {
 			return false
 		}
-	case TimeWait:
-		if !exact {
-			return false
-		}
-		return c.receive(k, y, recvRst)
 	case CloseWait, LastAck, Closing:
 		// Linux also takes RCV.NXT-1 there: a FIN counted by one side only
 		// (tcp_reset_check).
