@@ -23,11 +23,12 @@ const module = "tcpstate/"
 // capture reads bytes and knows no connection, tracker prints nothing, report
 // sees no bytes.
 var knows = map[string][]string{
-	"reassembly":   {},
-	"capture":      {"reassembly"},
-	"tracker":      {"reassembly", "capture"},
-	"report":       {"reassembly", "capture", "tracker"},
-	"cmd/tcpstate": {"reassembly", "capture", "tracker", "report"},
+	"reassembly":    {},
+	"capture":       {"reassembly"},
+	"tracker":       {"reassembly", "capture"},
+	"report/detect": {"reassembly", "capture", "tracker"},
+	"report":        {"reassembly", "capture", "tracker", "report/detect"},
+	"cmd/tcpstate":  {"reassembly", "capture", "tracker", "report", "report/detect"},
 }
 
 // keepers are the only places that may import a library, and what lies below

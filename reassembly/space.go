@@ -188,3 +188,23 @@ func (s *Space) seen(lo, hi Seq) bool {
 	}
 	return false
 }
+
+// Unseen counts the octets that ack acknowledges anew and that were not seen.
+// In mid-stream, where the space is known from acknowledgments alone, nothing
+// can be told: 0.
+func (s *Space) Unseen(ack Seq) uint32 {
+	if !s.Known || s.approx || ack.LessEq(s.Edge) {
+		return 0
+	}
+	n := uint32(ack.Diff(s.Edge))
+	for _, p := range s.isles[:s.n] {
+		if p.lo.Less(ack) {
+			hi := p.hi
+			if ack.Less(hi) {
+				hi = ack
+			}
+			n -= uint32(hi.Diff(p.lo))
+		}
+	}
+	return n
+}

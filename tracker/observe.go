@@ -32,6 +32,12 @@ type Observer struct {
 	Transition func(*Transition)
 	// Life: one life of a 4-tuple is over, or the capture is.
 	Life func(*Life)
+	// Case: the same life, with its trail and its ends' accounts, for those who
+	// diagnose it; told before Life, and valid during the call.
+	Case func(*Case)
+	// Cases: all lives that are left when the capture ends have been told by
+	// Case; their Life calls follow.
+	Cases func()
 	// Step: what one segment did, one call per segment.
 	Step func(*Step)
 }
@@ -170,6 +176,8 @@ type Life struct {
 	Midstream bool
 	Ended     bool // both ends are CLOSED, or TIME-WAIT and CLOSED with time up; else still open when the capture ended
 
+	AnsweredAt        int64 // when the first SYN,ACK was seen; 0 none
+	DoneAt            int64 // when the handshake completed; 0 not seen
 	HandshakeRTT      int64 // ns from the SYN's last copy to the ACK that completed; -1 unknown
 	SynRetransmits    uint32
 	SynAckRetransmits uint32

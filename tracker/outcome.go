@@ -18,7 +18,9 @@ type outcome struct {
 	finSide, rstSide    uint8
 	class               ResetClass
 	lastClass           ResetClass
+	lastWhat            What // of the latest RST
 	crossed, gave       bool
+	answeredAt          int64 // when the first SYN,ACK was seen
 }
 
 // reopen forgets a RST that turned out not to have ended anything.
@@ -39,6 +41,9 @@ func (c *Conn) follow(k *sink, s *capture.Segment, class reassembly.Class) {
 			o.secondFin = k.now
 			o.crossed = !(ye.sp.HasFin && ye.sp.Fin.Less(reassembly.Seq(s.Ack)))
 		}
+	}
+	if o.answeredAt == 0 && s.Has(capture.SYN|capture.ACK) && s.Flags&capture.RST == 0 && xe.is(sentSynAck) {
+		o.answeredAt = k.now
 	}
 	if o.doneAt == 0 && s.Flags&(capture.SYN|capture.RST) == 0 && ye.is(sentSynAck) && ye.sp.SynAcked() {
 		o.doneAt = k.now
@@ -72,7 +77,7 @@ func (c *Conn) noteReset(k *sink, s *capture.Segment, x, y uint8, before State, 
 	o := &c.notes
 	xe, ye := c.at(x), c.at(y)
 	class := c.resetClass(k, s, xe, ye, before, own, took)
-	o.lastClass = class
+	o.lastClass, o.lastWhat = class, resetWhat(c.answers(k, s, xe, ye), own, took)
 	if o.class == NoReset {
 		o.class = class
 	}
@@ -84,6 +89,20 @@ func (c *Conn) noteReset(k *sink, s *capture.Segment, x, y uint8, before State, 
 	}
 	o.rstAt, o.rstFrame, o.rstSide, o.class = k.now, k.frame, x, class
 	o.gave = s.Flags&capture.ACK != 0 && o.unanswered[x] >= 2
+}
+
+// resetWhat is what the trail says of a RST.
+func resetWhat(answers, own, took bool) (w What) {
+	if answers {
+		w |= Answers
+	}
+	if own {
+		w |= Own
+	}
+	if took {
+		w |= Took
+	}
+	return w
 }
 
 // resetClass tells what a RST was, by the table of RFC 9293 section 3.10.7.1
@@ -207,6 +226,7 @@ func (c *Conn) life(cfg *Config) Life {
 	o := &c.notes
 	l := Life{
 		ID: c.id, Incarnation: c.incarnation, Continues: c.continues, Key: c.Key, Client: c.client, Roles: c.roles,
+		AnsweredAt: o.answeredAt, DoneAt: o.doneAt,
 		Start: c.start, End: c.last, FirstFrame: c.firstFrame, LastFrame: c.lastFrame, VLAN: c.vlan,
 		ResetAs: o.class, Midstream: c.mode&midstream != 0, Ended: c.mode&ended != 0, HandshakeRTT: -1,
 	}

@@ -22,7 +22,11 @@ type Tracker struct {
 	plain  uint64 // segments free of SYN, FIN and RST
 	ports  answering
 	spill  zeekSpill
-	quotes []capture.Quote         // of the batch in hand
+	quotes []capture.Quote // of the batch in hand
+	books  books
+	trails trails
+	errors []capture.Quote         // that the notebooks refer to
+	told   Case                    // reused
 	timers map[uint32][]Transition // by slot, what elapsed since the last step; only for Observer.Step
 }
 
@@ -113,7 +117,7 @@ func (t *Tracker) after(e *entry, slot uint32) {
 	if c.mode&(ended|reported) == ended {
 		switch leave := e.endAt + int64(t.cfg.Linger); {
 		case t.k.now >= leave:
-			t.report(e)
+			t.report(e, slot)
 		case d == 0 || leave < d:
 			d = leave
 		}
@@ -146,14 +150,14 @@ func (t *Tracker) segment(s *capture.Segment) {
 		e.stream, e.whole = OpenStream(s), OpenCompleteness(s)
 		c.id, c.continues = t.number(), -1
 	case e.stream.Starts(s):
-		t.renumber(e)
+		t.renumber(e, slot)
 		e.whole = ReopenCompleteness(s)
 	default:
 		e.whole.Apply(s)
 		if c.livesAgain(s) {
-			t.again(e, true)
+			t.again(e, slot, true)
 		} else if c.mode&reported != 0 && s.Mark&(capture.Quoted|capture.Unselected) == 0 {
-			t.again(e, false)
+			t.again(e, slot, false)
 		}
 	}
 	if s.Mark&(capture.Unselected|capture.BadChecksum) != 0 {
@@ -165,7 +169,11 @@ func (t *Tracker) segment(s *capture.Segment) {
 		}
 		t.begin(s.Frame)
 		t.k.now = s.Time
+		was := c.steps()
 		c.quoted(&t.k, s, &t.quotes[s.Len])
+		if t.obs.Case != nil && c.mode&begun != 0 {
+			t.quote(t.books.at(slot), c, s, &t.quotes[s.Len], was)
+		}
 		t.after(e, slot)
 		return
 	}
@@ -187,7 +195,14 @@ func (t *Tracker) segment(s *capture.Segment) {
 		step.Timers = t.timers[slot]
 		delete(t.timers, slot)
 	}
+	var was prior
+	if t.obs.Case != nil {
+		was = c.prior(s)
+	}
 	class := c.apply(&t.k, s)
+	if t.obs.Case != nil {
+		t.write(t.books.at(slot), c, s, class, &was)
+	}
 	e.zeek.apply(s, &t.spill)
 	switch class {
 	case reassembly.Duplicate:
@@ -232,9 +247,9 @@ func (t *Tracker) enlist(c *Conn, s *capture.Segment) {
 // renumber begins another stream number on the same 4-tuple. States belong to
 // the 4-tuple: they carry over, and the segment that began the number says
 // what becomes of them.
-func (t *Tracker) renumber(e *entry) {
+func (t *Tracker) renumber(e *entry, slot uint32) {
 	old := e.conn
-	t.report(e)
+	t.report(e, slot)
 	n := Conn{Key: old.Key, continues: -1, id: t.number(), ends: old.ends}
 	for i := range n.ends {
 		n.ends[i].count = counters{}
@@ -284,9 +299,9 @@ func (c *Conn) livesAgain(s *capture.Segment) bool {
 //
 // fresh: it lives again, with the same ISN. Otherwise it is what came after
 // the life was reported: states and spaces go on.
-func (t *Tracker) again(e *entry, fresh bool) {
+func (t *Tracker) again(e *entry, slot uint32, fresh bool) {
 	old := e.conn
-	t.report(e)
+	t.report(e, slot)
 	n := Conn{Key: old.Key, continues: -1, id: old.id, incarnation: old.incarnation + 1, ends: old.ends, mode: carried}
 	if !fresh {
 		n.client, n.roles = old.client, old.roles
@@ -303,19 +318,32 @@ func (t *Tracker) again(e *entry, fresh bool) {
 	e.zeek = zeekConn{}
 }
 
-// report tells of a life that is over.
-func (t *Tracker) report(e *entry) {
-	if e.conn.mode&begun == 0 || e.conn.mode&reported != 0 {
-		return
+// report tells of a life that is over, and forgets what is written down of it.
+func (t *Tracker) report(e *entry, slot uint32) {
+	if e.conn.mode&begun != 0 && e.conn.mode&reported == 0 {
+		t.tell(e, slot, t.now)
+		t.reportLife(e)
 	}
+	if t.obs.Case != nil {
+		t.books.at(slot).clear(&t.trails)
+	}
+}
+
+func (t *Tracker) reportLife(e *entry) {
 	e.conn.mode |= reported
 	if t.obs.Life == nil {
 		return
 	}
+	l := t.life(e)
+	t.obs.Life(&l)
+}
+
+// life says everything of the connection.
+func (t *Tracker) life(e *entry) Life {
 	l := e.conn.life(&t.cfg)
 	l.Completeness = e.whole.Value()
 	l.ZeekState, l.ZeekHistory = e.zeek.state(&t.spill), e.zeek.hist(&t.spill)
-	t.obs.Life(&l)
+	return l
 }
 
 // Elapsed returns the timers that ran out on each connection after its last
@@ -329,7 +357,8 @@ func (t *Tracker) Elapsed() map[uint64][]Transition {
 }
 
 // Finish ends the capture at its last packet's time: lives that are over are
-// reported by when they ended, then those still open by id. The tracker is
+// reported by when they ended, then those still open by id; all cases come before
+// all lives. The tracker is
 // then spent.
 func (t *Tracker) Finish() {
 	var order []uint32
@@ -355,7 +384,13 @@ func (t *Tracker) Finish() {
 		return cmp64(int64(x.conn.id), int64(y.conn.id))
 	})
 	for _, slot := range order {
-		t.report(t.table.at(slot))
+		t.tell(t.table.at(slot), slot, t.now)
+	}
+	if t.obs.Cases != nil {
+		t.obs.Cases()
+	}
+	for _, slot := range order {
+		t.reportLife(t.table.at(slot))
 	}
 }
 

@@ -1,0 +1,142 @@
+package detect
+
+import (
+	"cmp"
+	"slices"
+
+	"tcpstate/tracker"
+)
+
+// Ref names a life.
+type Ref struct {
+	ID          uint64
+	Incarnation uint32
+}
+
+// RefOf names the life of a case.
+func RefOf(c *tracker.Case) Ref { return Ref{c.Life.ID, c.Life.Incarnation} }
+
+// Item is one connection that a detector found something in.
+type Item[V any] struct {
+	Ref
+	At, Last int64 // packet times, ns: of the first and the last thing found
+	V        V     // what the detector wants to know of it later
+	proof    []Proof
+}
+
+// Group is what was found of one subject.
+type Group[K comparable, V any] struct {
+	Key   K
+	Items []Item[V] // in order of their cases
+	// More counts connections beyond what is kept; their V is lost.
+	More int
+	kept int // items with proof
+}
+
+// Bag groups what a detector finds by subject. Its memory is bounded: beyond
+// maxItems connections and maxGroups subjects it only counts, or forgets.
+type Bag[K comparable, V any] struct {
+	groups map[K]*Group[K, V]
+	n      int
+	// Lost counts what belonged to subjects that had no room.
+	Lost int
+}
+
+const (
+	// maxShown is how many connections a finding shows as evidence.
+	maxShown = 5
+	// maxProven is for how many connections of a subject the proof is kept:
+	// other findings may swallow some.
+	maxProven = 16
+	maxItems  = 1 << 18
+	maxGroups = 1 << 16
+)
+
+// Add notes a connection for a subject. proof lists its frames; it is called
+// only where the evidence is kept, during the call.
+func (b *Bag[K, V]) Add(key K, c *tracker.Case, at, last int64, v V, proof func() []Proof) {
+	g := b.groups[key]
+	if g == nil {
+		if len(b.groups) >= maxGroups {
+			b.Lost++
+			return
+		}
+		if b.groups == nil {
+			b.groups = map[K]*Group[K, V]{}
+		}
+		g = &Group[K, V]{Key: key}
+		b.groups[key] = g
+	}
+	if b.n >= maxItems {
+		g.More++
+		return
+	}
+	b.n++
+	it := Item[V]{Ref: RefOf(c), At: at, Last: max(at, last), V: v}
+	if g.kept < maxProven && proof != nil {
+		it.proof = proof()
+		g.kept++
+	}
+	g.Items = append(g.Items, it)
+}
+
+// Groups returns the subjects without the connections that another finding
+// swallowed, in the order of what happened first. Those of which nothing is left
+// are left out.
+func (b *Bag[K, V]) Groups(x *Context) []*Group[K, V] {
+	out := make([]*Group[K, V], 0, len(b.groups))
+	for _, g := range b.groups {
+		g.Items = slices.DeleteFunc(g.Items, func(it Item[V]) bool { return x.Swallowed(it.Ref) })
+		if len(g.Items) > 0 {
+			out = append(out, g)
+		}
+	}
+	slices.SortFunc(out, func(a, c *Group[K, V]) int {
+		return cmp.Or(cmp.Compare(a.First(), c.First()), cmp.Compare(a.Items[0].ID, c.Items[0].ID),
+			cmp.Compare(a.Items[0].Incarnation, c.Items[0].Incarnation))
+	})
+	return out
+}
+
+// Count is how many connections the subject has.
+func (g *Group[K, V]) Count() int { return len(g.Items) + g.More }
+
+// First and Last are the times of the first and the last thing found.
+func (g *Group[K, V]) First() int64 {
+	t := g.Items[0].At
+	for i := range g.Items {
+		t = min(t, g.Items[i].At)
+	}
+	return t
+}
+
+// Last is the counterpart of First.
+func (g *Group[K, V]) Last() int64 {
+	t := g.Items[0].Last
+	for i := range g.Items {
+		t = max(t, g.Items[i].Last)
+	}
+	return t
+}
+
+// Keep drops the items that ok does not hold for.
+func (g *Group[K, V]) Keep(ok func(*Item[V]) bool) {
+	g.Items = slices.DeleteFunc(g.Items, func(it Item[V]) bool { return !ok(&it) })
+}
+
+// Finding begins a finding on the group: count, times, evidence and filter are
+// filled in, and its connections will be known as the finding's.
+func (g *Group[K, V]) Finding(subject string) Finding {
+	f := Finding{Subject: subject, Count: g.Count(), First: instant(g.First()), Last: instant(g.Last())}
+	f.refs = make([]Ref, len(g.Items))
+	var shown []Proven
+	for i := range g.Items {
+		it := &g.Items[i]
+		f.refs[i] = it.Ref
+		if it.proof != nil && len(shown) < maxShown {
+			shown = append(shown, Proven{it.ID, it.Incarnation, it.proof})
+		}
+	}
+	f.Evidence = Evidence{Total: g.Count(), Connections: shown}
+	return f
+}

@@ -1,0 +1,210 @@
+package detect
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"tcpstate/capture"
+	"tcpstate/tracker"
+)
+
+// Options say what is looked for.
+type Options struct {
+	Values   Values
+	Disabled map[string]bool // ids
+	Min      Severity        // less is not told of
+	OS       OS              // OSes["linux"] if empty
+	TimeWait int64           // 2MSL, ns
+}
+
+// Engine hands cases to the detectors and gathers their findings.
+type Engine struct {
+	opts     Options
+	at       []station
+	services services
+	quality  quality
+	of       map[Ref][]string
+}
+
+// station is a detector at work.
+type station struct {
+	*Detector
+	w Watcher
+}
+
+// New sets the detectors to work that are not disabled.
+func New(o Options) *Engine {
+	if o.OS.Ports == 0 {
+		o.OS = OSes["linux"]
+	}
+	g := &Engine{opts: o}
+	for _, d := range ordered(Catalogue) {
+		if !o.Disabled[d.ID] {
+			g.at = append(g.at, station{d, d.New(&Setup{detector: d, values: o.Values, OS: o.OS, TimeWait: o.TimeWait})})
+		}
+	}
+	return g
+}
+
+// ordered sorts detectors so that those that swallow others come first, and
+// otherwise as they are listed.
+func ordered(all []*Detector) []*Detector {
+	var out []*Detector
+	done := map[string]bool{}
+	for len(out) < len(all) {
+		n := len(out)
+	next:
+		for _, d := range all {
+			if done[d.ID] {
+				continue
+			}
+			for _, other := range all {
+				if !done[other.ID] && other != d && slices.Contains(other.Swallows, d.ID) {
+					continue next
+				}
+			}
+			done[d.ID] = true
+			out = append(out, d)
+		}
+		if n == len(out) {
+			panic("detect: detectors swallow each other in a circle")
+		}
+	}
+	return out
+}
+
+// Case takes note of one life. It is what tracker.Observer.Case wants.
+func (g *Engine) Case(c *tracker.Case) {
+	g.services.add(c)
+	g.quality.add(c)
+	for i := range g.at {
+		if g.at[i].Signs&c.Signs != 0 {
+			g.at[i].w.Case(c)
+		}
+	}
+}
+
+// Context is what a detector knows when it raises its findings.
+type Context struct {
+	Stats  *capture.Stats
+	Totals tracker.Totals
+	Usage  *tracker.Usage
+	// Doubts are what is doubtful about the whole capture.
+	Doubts   Doubt
+	engine   *Engine
+	current  *Detector
+	raised   []Finding
+	swallows map[string]map[Ref]bool // by the id of whom it is taken from
+}
+
+// Start and End are the times of the capture's first and last packet.
+func (x *Context) Start() int64 { return x.Stats.First }
+
+// End is the counterpart of Start.
+func (x *Context) End() int64 { return x.Stats.Last }
+
+// Swallowed reports whether another finding tells of the connection in place
+// of the detector's own.
+func (x *Context) Swallowed(r Ref) bool { return x.swallows[x.current.ID][r] }
+
+// Raise takes a finding of the detector that is being asked. Subject, Count,
+// First, Last and Evidence come from Group.Finding; ID and, where they are left
+// out, Advice and Wireshark are filled in.
+func (x *Context) Raise(f Finding) {
+	d := x.current
+	f.ID = d.ID
+	if f.Advice == "" {
+		f.Advice = d.Advice
+	}
+	if f.Wireshark == "" {
+		f.Wireshark = filter(f.Evidence.Connections)
+	}
+	q := &x.engine.quality
+	if why := x.Doubts & d.Withheld; why != 0 {
+		q.withheld = append(q.withheld, d.ID)
+		return
+	}
+	if why := x.Doubts & d.Lowered; why != 0 && f.Severity > Note {
+		q.lowered = append(q.lowered, d.ID)
+		f.Explanation += fmt.Sprintf(" Lowered from %s: %s.", f.Severity, why.words())
+		f.Severity = f.Severity.lower()
+	}
+	x.raised = append(x.raised, f)
+	for _, id := range d.Swallows {
+		if x.swallows[id] == nil {
+			x.swallows[id] = map[Ref]bool{}
+		}
+		for _, r := range f.refs {
+			x.swallows[id][r] = true
+		}
+	}
+}
+
+// Ending is what is known when the capture is over.
+type Ending struct {
+	Stats  *capture.Stats
+	Totals tracker.Totals
+	Usage  *tracker.Usage
+}
+
+// Findings asks all detectors, and returns what they found: most severe first,
+// then by id and subject. It is called once.
+func (g *Engine) Findings(e Ending) []Finding {
+	x := &Context{Stats: e.Stats, Totals: e.Totals, Usage: e.Usage, engine: g, swallows: map[string]map[Ref]bool{}}
+	g.quality.judge(x)
+	x.Doubts = g.quality.doubts
+	for i := range g.at {
+		x.current = g.at[i].Detector
+		if x.current != CaptureQuality {
+			g.at[i].w.Findings(x)
+		}
+	}
+	// Last, for it tells what was withheld; its judgement came first.
+	if !g.opts.Disabled[CaptureQuality.ID] {
+		x.current = CaptureQuality
+		g.quality.raise(x)
+	}
+	out := slices.DeleteFunc(x.raised, func(f Finding) bool { return f.Severity < g.opts.Min })
+	slices.SortStableFunc(out, func(a, b Finding) int {
+		return cmp.Or(-cmp.Compare(a.Severity, b.Severity), cmp.Compare(a.ID, b.ID), cmp.Compare(a.Subject, b.Subject))
+	})
+	g.of = map[Ref][]string{}
+	for i := range out {
+		for _, r := range out[i].refs {
+			if !slices.Contains(g.of[r], out[i].ID) {
+				g.of[r] = append(g.of[r], out[i].ID)
+			}
+		}
+	}
+	return out
+}
+
+// Of returns the ids of the findings that a life is part of, once Findings
+// was called.
+func (g *Engine) Of(r Ref) []string { return g.of[r] }
+
+// filter selects the connections in Wireshark.
+func filter(shown []Proven) string {
+	var ids []string
+	for i := range shown {
+		if id := fmt.Sprint(shown[i].ID); !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+	}
+	switch len(ids) {
+	case 0:
+		return ""
+	case 1:
+		return "tcp.stream == " + ids[0]
+	}
+	return "tcp.stream in {" + strings.Join(ids, ", ") + "}"
+}
+
+// instant is a packet time.
+func instant(ns int64) time.Time { return time.Unix(0, ns).UTC() }
+
+// seconds is a duration for a metric.
+func seconds(ns int64) float64 { return float64(ns) / 1e9 }
