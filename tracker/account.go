@@ -16,6 +16,12 @@ type ledger struct {
 	zeroProbe uint64 // the peer's first probe since then, or what else shows that it has more to send
 	openedAt  int64  // opened the window then, and whether the peer was waiting is not known yet
 	openedAs  uint64
+	gapAt     int64  // sent a segment beyond a hole, the latest time
+	gapTS     uint32 // with this timestamp
+	pushed    uint32 // payload repeated against a window of zero
+	twice     uint32 // of the rest of what it repeated, the peer said that it had it (RFC 2883)
+	finAgain  uint32 // repeats of its FIN that the peer has not said so of
+	newestID  uint16 // IP identification of the payload that it sent last, as far as can be told
 }
 
 // ttlCount counts the segments that came with one TTL.
@@ -43,6 +49,9 @@ func (n *notebook) account(e *Event, xe, ye *Endpoint, was *prior) bool {
 		return false
 	}
 	if was.unseen > 0 {
+		if b.Unseen == 0 {
+			b.UnseenFrame = e.Frame
+		}
 		b.Unseen += uint64(was.unseen)
 		n.signs |= SignUnseen
 	}
@@ -52,11 +61,17 @@ func (n *notebook) account(e *Event, xe, ye *Endpoint, was *prior) bool {
 			a.MaxTSVal, a.HasTS = e.TSVal, true
 		}
 	}
+	if e.Opts&capture.OptDSACK != 0 {
+		b.duplicate()
+	}
+	notable := false
 	if e.Len > 0 && !rst {
-		a.payload(n, e, xe, ye)
+		notable = a.payload(n, e, xe, ye, b)
+	} else if e.Flags&capture.FIN != 0 && e.Again() {
+		a.finAgain++
 	}
 	n.probes(e, a, b)
-	return n.windows(e, a, b, xe, ye, was)
+	return n.windows(e, a, b, xe, ye, was) || notable
 }
 
 func (a *ledger) countTTL(ttl uint8) {
@@ -70,35 +85,33 @@ func (a *ledger) countTTL(ttl uint8) {
 	}
 }
 
-// payload books what carries some.
-func (a *ledger) payload(n *notebook, e *Event, xe, ye *Endpoint) {
-	probe := e.Class == reassembly.Keepalive || e.Class == reassembly.ZeroWindowProbe
-	if probe {
-		return // an octet of garbage
+// payload books what carries some. It reports whether the segment is notable
+// though its class does not say so.
+func (a *ledger) payload(n *notebook, e *Event, xe, ye *Endpoint, b *ledger) bool {
+	if e.Probe() {
+		return false // an octet of garbage
 	}
 	a.DataSegments++
 	if a.FirstDataAt == 0 {
 		a.FirstDataAt = e.Time
 	}
 	a.LastDataAt, a.LastDataFrame = e.Time, e.Frame
-	switch e.Class {
-	case reassembly.Spurious:
-		a.Spurious++
-		a.Repeated++
-	case reassembly.Retransmission:
-		a.Repeated++
-	case reassembly.OutOfOrder:
-		a.OutOfOrder++
-	}
 	limit := uint32(oversized)
 	if ye.mss != 0 {
 		limit = uint32(ye.mss)
 	}
 	if e.Len > limit && e.Len > 1460 {
 		a.Oversized++
+		a.Joined += uint64((e.Len - 1) / limit)
 	}
-	if e.Class == reassembly.Retransmission || e.Class == reassembly.Spurious {
-		return
+	notable := false
+	if e.Class == reassembly.New {
+		a.newestID = e.IPID
+	} else {
+		notable = a.disorder(e, xe, ye, b)
+		if e.Again() {
+			return notable
+		}
 	}
 	if who := int8(e.From) + 1; n.speaker != who {
 		n.speaker = who
@@ -112,13 +125,16 @@ func (a *ledger) payload(n *notebook, e *Event, xe, ye *Endpoint) {
 		a.LateTo, a.LateFrames[1] = e.Time, e.Frame
 		n.signs |= SignLate
 	}
+	return notable
 }
 
 // probes books keepalive probes and their answers.
 func (n *notebook) probes(e *Event, a, b *ledger) {
 	if b.probeOpen {
 		b.probeOpen = false
-		b.Answered++
+		if e.Flags&capture.RST == 0 {
+			b.Answered++
+		}
 	}
 	switch {
 	case e.Class == reassembly.Keepalive:
@@ -139,17 +155,19 @@ func (n *notebook) probes(e *Event, a, b *ledger) {
 // opens one.
 func (n *notebook) windows(e *Event, a, b *ledger, xe, ye *Endpoint, was *prior) bool {
 	notable := false
-	// The peer of the one whose window is closed: whatever it sends shows that
-	// it waits.
+	// The peer of the one whose window is closed, or has just been opened: what
+	// it sends shows whether it waits.
 	switch {
-	case b.zeroAt != 0 && b.zeroProbe == 0 && (e.Class == reassembly.ZeroWindowProbe || e.Len > 0):
+	case b.openedAt != 0:
+		if e.Len > 0 {
+			if e.Time-b.openedAt <= xe.rtt+ye.rtt+atOnce {
+				b.stall(b.openedAt, b.openedAs)
+			}
+			b.openedAt, b.zeroAt = 0, 0
+		}
+	case b.zeroAt != 0 && b.zeroProbe == 0 && presses(e, was):
 		b.zeroProbe = e.Frame
 		notable = true
-	case b.openedAt != 0 && e.Len > 0:
-		if e.Time-b.openedAt <= max(xe.rtt+ye.rtt, 0)+atOnce {
-			b.stall(b.openedAt, b.openedAs)
-		}
-		b.openedAt, b.zeroAt = 0, 0
 	}
 	if e.Flags&(capture.RST|capture.SYN) != 0 {
 		return notable
@@ -161,19 +179,43 @@ func (n *notebook) windows(e *Event, a, b *ledger, xe, ye *Endpoint, was *prior)
 		if a.zeroAt == 0 || a.openedAt != 0 {
 			a.zeroAt, a.zeroFrame, a.zeroProbe, a.openedAt = e.Time, e.Frame, 0, 0
 		}
-		if a.zeroProbe == 0 && e.Flags&capture.ACK != 0 && ye.sp.Known && ye.sp.HasUna && reassembly.Seq(e.Ack).Less(ye.sp.Nxt) {
+		if a.zeroProbe == 0 && e.Flags&capture.ACK != 0 && ye.sp.HasUna && ye.leaves(reassembly.Seq(e.Ack)) {
 			a.zeroProbe = e.Frame // it leaves octets unacknowledged that have come
 		}
 	case a.zeroAt != 0 && a.openedAt == 0:
 		notable = true
-		if a.zeroProbe != 0 {
+		switch {
+		case a.zeroProbe != 0:
 			a.stall(e.Time, e.Frame)
 			a.zeroAt = 0
-		} else {
+		case e.Len > 0:
+			a.zeroAt = 0
+		default:
 			a.openedAt, a.openedAs = e.Time, e.Frame
 		}
+	case e.Len > 0 && a.openedAt != 0:
+		a.zeroAt, a.openedAt = 0, 0 // what the peer sends next may be the answer
 	}
 	return notable
+}
+
+// presses reports that a segment towards a closed window shows that its sender
+// has more to send: a probe (RFC 9293 section 3.8.6.1; Linux sends SND.UNA-1
+// without payload, tcp_xmit_probe_skb), or payload.
+func presses(e *Event, was *prior) bool {
+	switch {
+	case e.Class == reassembly.ZeroWindowProbe:
+		return true
+	case e.Len > 0:
+		return e.Class != reassembly.Spurious
+	}
+	return e.Flags&(capture.SYN|capture.FIN|capture.RST) == 0 && was.known && reassembly.Seq(e.Seq).Less(was.nxt)
+}
+
+// leaves reports that an acknowledgment leaves octets of e's payload out that
+// were seen.
+func (e *Endpoint) leaves(ack reassembly.Seq) bool {
+	return e.sp.Known && ack.Less(e.sp.Nxt) && !(e.sp.HasFin && ack == e.sp.Fin)
 }
 
 // stall books a stall that ended at t with the frame that opened the window,
@@ -203,6 +245,10 @@ func (a *ledger) final(e *Endpoint, last int64) Account {
 			l.TTL, l.TTLSeen = t.ttl, t.n
 		}
 	}
+	// A repeat that was acknowledged before was needless, and so was what the
+	// peer had twice; the peer says so of both.
+	l.Spurious = max(l.Spurious, min(uint64(l.twice), l.Repeated-uint64(l.pushed)))
+	l.Lost = l.Repeated - min(l.Repeated, l.Spurious+uint64(l.pushed))
 	l.RTT, l.Spoke = e.rtt, e.is(spoke)
 	return l.Account
 }

@@ -87,6 +87,7 @@ type Event struct {
 	TSVal    uint32 // with Opts&capture.OptTS
 	TSEcr    uint32
 	Quote    uint32 // index in Trail.Quotes, with What&Quoted
+	Idle     uint32 // ms since the life's segment before, of either end; 0 for its first
 	Window   uint16 // unscaled
 	IPID     uint16
 	From     uint8 // Client or Server
@@ -177,10 +178,11 @@ type Trail struct {
 type Account struct {
 	Segments      uint64 // copies left out
 	DataSegments  uint64 // with payload
-	Repeated      uint64 // of these, all of it sent before (spurious ones, too)
-	Spurious      uint64 // of these, all of it acknowledged before
-	OutOfOrder    uint64
+	Repeated      uint64 // of these, sent again (spurious ones, too), the first copy seen or lost before it came here
+	Spurious      uint64 // of these, needless: acknowledged before, or the peer said that it had it (RFC 2883)
+	OutOfOrder    uint64 // overtaken on the way, or doubled there: not sent again
 	Unseen        uint64 // octets of it that the peer acknowledged and that were never seen
+	UnseenFrame   uint64 // the first acknowledgment of such octets
 	Oversized     uint64 // segments with far more payload than the MSS: segmentation offload
 	Turns         uint32 // how often it began to send payload, first or after the peer's: requests or answers
 	RTT           int64  // ns from a segment towards it to its acknowledgment, smallest; 0 unknown
@@ -216,6 +218,9 @@ type Account struct {
 	LateFrom   int64
 	LateTo     int64
 	LateFrames [2]uint64
+
+	Lost   uint64 // of the repeated segments, neither spurious nor against a window of zero: the network lost a copy
+	Joined uint64 // how many more segments the oversized ones are on the wire
 }
 
 // Case is one life as it is diagnosed: over, or still open when the capture

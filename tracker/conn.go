@@ -54,6 +54,7 @@ type sink struct {
 	frame   uint64
 	changes []Transition // only with keep
 	keep    bool
+	moved   bool // a state changed, or a handshake completed
 	census  *census
 	cfg     *Config
 	// sparse: the capture holds nothing but SYN, FIN and RST so far (states.md,
@@ -62,6 +63,7 @@ type sink struct {
 }
 
 func (c *Conn) emit(k *sink, side uint8, from, to State, cert Certainty, r Rule) {
+	k.moved = true
 	if k.keep {
 		k.changes = append(k.changes, Transition{Time: k.now, Frame: k.frame, ID: c.id, Key: c.Key, Side: side,
 			Client: side == c.client || c.Key.Self(), From: from, To: to, Certainty: cert, Rule: r})

@@ -122,14 +122,16 @@ type watcher struct {
 	lives   []Life
 	lastAt  int64
 	reports map[[2]uint64]bool
+	cases   map[[2]uint64]bool
+	done    bool // all cases were told
 }
 
 func newWatcher(t *testing.T) *watcher {
-	return &watcher{t: t, ends: map[capture.Key]*[2]mirror{}, after: map[capture.Key][2]EndState{}, reports: map[[2]uint64]bool{}}
+	return &watcher{t: t, ends: map[capture.Key]*[2]mirror{}, after: map[capture.Key][2]EndState{}, reports: map[[2]uint64]bool{}, cases: map[[2]uint64]bool{}}
 }
 
 func (w *watcher) observer() Observer {
-	return Observer{Transition: w.transition, Life: w.life, Step: w.step}
+	return Observer{Transition: w.transition, Life: w.life, Step: w.step, Case: w.judge, Cases: func() { w.done = true }}
 }
 
 func (w *watcher) transition(x *Transition) {
@@ -191,10 +193,43 @@ func (w *watcher) life(l *Life) {
 	if w.reports[id] {
 		w.t.Errorf("life %v is reported twice", id)
 	}
+	if !w.cases[id] {
+		w.t.Errorf("life %v was no case before", id)
+	}
 	w.reports[id] = true
 	w.lives = append(w.lives, *l)
 	if l.Start > l.End || l.FirstFrame > l.LastFrame || l.HalfClosedFor < 0 || l.Close >= NumCloseKinds || l.ResetAs >= NumResetClasses {
 		w.t.Errorf("%+v", *l)
+	}
+}
+
+// judge checks a case: one for each life, its trail in order and within bounds.
+func (w *watcher) judge(c *Case) {
+	id := [2]uint64{c.Life.ID, uint64(c.Life.Incarnation)}
+	if w.cases[id] || w.done {
+		w.t.Errorf("case %v is told twice, or too late", id)
+	}
+	w.cases[id] = true
+	if n := len(c.Trail.Events); n > trailBlocks*blockLen {
+		w.t.Errorf("%d events", n)
+	}
+	last := uint64(0)
+	for i := range c.Trail.Events {
+		e := &c.Trail.Events[i]
+		if e.Frame <= last || e.Frame > c.Life.LastFrame && !e.Is(Quoted) || (e.Frame < c.Life.FirstFrame) != e.Is(Earlier) {
+			w.t.Errorf("case %v, frame %d after %d: %+v", id, e.Frame, last, *e)
+		}
+		last = e.Frame
+		if e.From > 1 || e.Is(Quoted) && int(e.Quote) >= len(c.Trail.Quotes) {
+			w.t.Errorf("%+v", *e)
+		}
+	}
+	for i := range c.Ends {
+		a := &c.Ends[i]
+		if a.Repeated > a.DataSegments || a.Spurious > a.Repeated || a.DataSegments > a.Segments || a.Answered > c.Ends[0].Probes+c.Ends[1].Probes ||
+			a.LongestStall > a.Stalled || a.LongestStall < 0 || uint64(a.TTLSeen) > a.Segments {
+			w.t.Errorf("%+v", *a)
+		}
 	}
 }
 

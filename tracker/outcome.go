@@ -46,7 +46,7 @@ func (c *Conn) follow(k *sink, s *capture.Segment, class reassembly.Class) {
 		o.answeredAt = k.now
 	}
 	if o.doneAt == 0 && s.Flags&(capture.SYN|capture.RST) == 0 && ye.is(sentSynAck) && ye.sp.SynAcked() {
-		o.doneAt = k.now
+		o.doneAt, k.moved = k.now, true
 		if xe.is(sentSyn) {
 			o.rtt = k.now - xe.synAt
 		}

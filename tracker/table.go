@@ -26,6 +26,7 @@ type entry struct {
 	queued int64 // due of the alarm that stands for it, 0 none
 	endAt  int64 // when both ends were CLOSED
 	endFr  uint64
+	held   held // what of it Usage counts
 }
 
 const slabSize = 256

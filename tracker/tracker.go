@@ -15,11 +15,11 @@ type Tracker struct {
 	table  table
 	alarms alarms
 	census census
+	usage  Usage
 	totals Totals
 	k      sink
 	next   uint64 // the next stream number
 	now    int64  // the latest time seen
-	plain  uint64 // segments free of SYN, FIN and RST
 	ports  answering
 	spill  zeekSpill
 	quotes []capture.Quote // of the batch in hand
@@ -32,11 +32,15 @@ type Tracker struct {
 
 // Totals counts over all lives.
 type Totals struct {
-	Streams uint64                  // numbers given out, quotes in ICMP errors included
-	Lives   uint64                  // lives with at least one selected segment
-	Resets  [NumResetClasses]uint64 // every RST seen, by class
-	Copies  uint64                  // segments recognised as copies of one already seen
-	Odd     uint64                  // segments with flags that no TCP sends
+	Streams  uint64                  // numbers given out, quotes in ICMP errors included
+	Lives    uint64                  // lives with at least one selected segment
+	Resets   [NumResetClasses]uint64 // every RST seen, by class
+	Segments uint64                  // selected segments, without those quoted in ICMP errors
+	Plain    uint64                  // of these, free of SYN, FIN and RST
+	Cut      uint64                  // of these, with a TCP header that the snap length cut
+	Copies   uint64                  // segments recognised as copies of one already seen
+	Twice    uint64                  // of these, with SYN, FIN or payload: no burst of ACKs or RSTs that look alike
+	Odd      uint64                  // segments with flags that no TCP sends
 }
 
 // New makes a tracker that reports to obs.
@@ -93,8 +97,8 @@ func (t *Tracker) advance(now int64) {
 
 // begin empties the sink.
 func (t *Tracker) begin(frame uint64) {
-	t.k.changes, t.k.frame = t.k.changes[:0], frame
-	t.k.sparse = t.plain == 0 && t.totals.Lives >= sparseFrom
+	t.k.changes, t.k.frame, t.k.moved = t.k.changes[:0], frame, false
+	t.k.sparse = t.totals.Plain == 0 && t.totals.Lives >= sparseFrom
 }
 
 // after reports what happened and keeps alarms and ends in step.
@@ -112,6 +116,9 @@ func (t *Tracker) after(e *entry, slot uint32) {
 		}
 	} else {
 		c.mode &^= ended
+	}
+	if t.k.moved {
+		t.usage.follow(e, slot, &t.k)
 	}
 	d := c.due()
 	if c.mode&(ended|reported) == ended {
@@ -135,10 +142,13 @@ func (c *Conn) over() bool {
 
 // segment numbers one segment and applies it.
 func (t *Tracker) segment(s *capture.Segment) {
+	slot, found := t.table.find(&s.Key, s.Hash)
 	if Streamless(s) {
+		if found {
+			t.quoted(s, slot)
+		}
 		return
 	}
-	slot, found := t.table.find(&s.Key, s.Hash)
 	if !found {
 		slot = t.table.add(&s.Key, s.Hash)
 	}
@@ -164,25 +174,19 @@ func (t *Tracker) segment(s *capture.Segment) {
 		return
 	}
 	if quoted {
-		if int(s.Len) >= len(t.quotes) {
-			return // a header without its error: nothing to learn
-		}
-		t.begin(s.Frame)
-		t.k.now = s.Time
-		was := c.steps()
-		c.quoted(&t.k, s, &t.quotes[s.Len])
-		if t.obs.Case != nil && c.mode&begun != 0 {
-			t.quote(t.books.at(slot), c, s, &t.quotes[s.Len], was)
-		}
-		t.after(e, slot)
+		t.quoted(s, slot)
 		return
 	}
 	if c.mode&begun == 0 {
 		t.totals.Lives++
 		t.enlist(c, s)
 	}
+	t.totals.Segments++
 	if s.Flags&(capture.SYN|capture.FIN|capture.RST) == 0 {
-		t.plain++
+		t.totals.Plain++
+	}
+	if s.Mark&capture.Cut != 0 {
+		t.totals.Cut++
 	}
 	if s.Has(capture.SYN | capture.ACK) {
 		t.ports.add(s)
@@ -207,6 +211,9 @@ func (t *Tracker) segment(s *capture.Segment) {
 	switch class {
 	case reassembly.Duplicate:
 		t.totals.Copies++
+		if s.SeqLen() > 0 {
+			t.totals.Twice++
+		}
 	case reassembly.ClassNone:
 		if s.Flags&capture.RST != 0 && !odd(s.Flags) {
 			t.totals.Resets[c.notes.lastClass]++
@@ -217,6 +224,25 @@ func (t *Tracker) segment(s *capture.Segment) {
 	if step != nil {
 		c.done(step, class, t.k.changes)
 		t.obs.Step(step)
+	}
+	t.after(e, slot)
+}
+
+// quoted applies an ICMP error that quotes a segment of a known 4-tuple. One
+// with eight octets of TCP header, as RFC 792 asks for, has no number with
+// Wireshark but says the same.
+func (t *Tracker) quoted(s *capture.Segment, slot uint32) {
+	if int(s.Len) >= len(t.quotes) || s.Mark&(capture.Unselected|capture.BadChecksum) != 0 {
+		return // a header without its error: nothing to learn
+	}
+	e := t.table.at(slot)
+	c, q := &e.conn, &t.quotes[s.Len]
+	t.begin(s.Frame)
+	t.k.now = s.Time
+	was := c.steps()
+	c.quoted(&t.k, s, q)
+	if t.obs.Case != nil && c.mode&begun != 0 {
+		t.quote(t.books.at(slot), c, s, q, was)
 	}
 	t.after(e, slot)
 }

@@ -1,6 +1,8 @@
 package tracker
 
 import (
+	"math"
+
 	"tcpstate/capture"
 	"tcpstate/reassembly"
 )
@@ -12,7 +14,7 @@ const (
 	trailBlocks = 24 // blocks of one life
 	blockLen    = 6
 	quoteMax    = 8  // ICMP errors kept of one life
-	openingMax  = 12 // segments of one end that are noted before both have spoken
+	openingMax  = 12 // segments of one end that are noted before both have spoken; of a self-connection, its first
 )
 
 // idleFrom is how long a silence is notable.
@@ -223,13 +225,18 @@ func (t *Tracker) write(n *notebook, c *Conn, s *capture.Segment, class reassemb
 	if e.What&Odd == 0 {
 		notable = n.sign(&e, c, s, class) || notable
 	}
-	opening := !(xe.is(spoke) && ye.is(spoke)) && n.acct[x].Segments <= openingMax
+	opening := (xe == ye || !(xe.is(spoke) && ye.is(spoke))) && n.acct[x].Segments <= openingMax
 	ends := s.Flags&(capture.SYN|capture.FIN|capture.RST) != 0 || e.What&Odd != 0
-	if gap := s.Time - n.lastAt; n.lastAt != 0 && gap > n.idle {
-		n.idle, n.idleFrames = gap, [2]uint64{n.lastFrame, s.Frame}
-		if gap >= idleFrom {
-			n.signs |= SignIdle
-			notable = true
+	if gap := s.Time - n.lastAt; n.lastAt != 0 && gap > 0 {
+		if gap >= ms {
+			e.Idle = uint32(min(gap/ms, math.MaxUint32))
+		}
+		if gap > n.idle {
+			n.idle, n.idleFrames = gap, [2]uint64{n.lastFrame, s.Frame}
+			if gap >= idleFrom {
+				n.signs |= SignIdle
+				notable = true
+			}
 		}
 	}
 	switch {

@@ -1,0 +1,193 @@
+package tracker
+
+import "math"
+
+// Peak is one count over time: now, at its highest, and how it got there.
+type Peak struct {
+	Now, Max    int
+	At          int64  // when Max was first reached, ns
+	Frame       uint64 // the frame that did it
+	First, Last int64  // when the first was counted in (see Few), and the latest
+	of          *peak  // nil where no details are kept
+	marks       *climb
+}
+
+// Sample is a connection that was counted at a peak.
+type Sample struct {
+	ID          uint64
+	Incarnation uint32
+	From        uint64 // frame of its SYN; of the FIN, where TIME-WAIT is counted; 0 not seen, or not the holder's
+	Frame       uint64 // the frame by which it was counted in
+}
+
+// tally is one count of a group. What belongs to its peak is kept apart: most
+// groups never count in most of theirs.
+type tally struct {
+	n, max uint32
+	peak   uint32 // index plus one
+}
+
+// maxSamples is how many connections prove a peak.
+const maxSamples = 5
+
+// peak is what is remembered of one. What is looked at whenever a connection
+// is counted out lies together.
+type peak struct {
+	at          int64
+	frame       uint64
+	first, last int64
+	beside      uint32             // what the group's second tally counted at the peak
+	climb       uint32             // index plus one
+	slots       [maxSamples]uint32 // of the samples
+	gone        uint8              // bits: counted out since, and no sample of a higher peak
+	n           uint8              // samples
+	samples     [maxSamples]sample
+}
+
+type sample struct {
+	id, from, frame uint64
+	inc             uint32
+}
+
+// climb remembers when the count first reached each of the latest marks, of
+// which eight lie within a doubling: back to about a quarter of the peak.
+type climb struct {
+	at   [climbLen]int64
+	next uint32 // the mark not reached yet
+}
+
+const (
+	climbLen  = 16
+	climbFrom = 32 // the first mark: 16
+)
+
+// marks are the counts 2^(i/8), as whole numbers.
+var marks = func() (m [8 * 32]uint32) {
+	for i := range m {
+		m[i] = uint32(math.Ceil(math.Exp2(float64(i) / 8)))
+	}
+	return m
+}()
+
+// count applies a gain to a tally of the group. Details are kept once it counts
+// so many.
+func (u *Usage) count(g *group, which uint8, detail uint32, x *gain) {
+	t := &g.tally[which]
+	if !x.more {
+		t.n--
+		if t.peak != 0 {
+			u.peaks.at(t.peak).leave(x)
+		}
+		return
+	}
+	t.n++
+	higher := t.n > t.max
+	t.max = max(t.max, t.n)
+	if t.max < detail {
+		return
+	}
+	if t.peak == 0 {
+		t.peak = u.peaks.add()
+		u.peaks.at(t.peak).first = x.time
+	}
+	p := u.peaks.at(t.peak)
+	p.last = max(p.last, x.time) // time may run backwards
+	if !higher {
+		return
+	}
+	p.at, p.frame = x.time, x.frame
+	p.beside = g.tally[1].n
+	p.enter(x)
+	if t.max < marks[climbFrom] {
+		return
+	}
+	if p.climb == 0 {
+		p.climb = u.climbs.add()
+		u.climbs.at(p.climb).next = climbFrom
+	}
+	c := u.climbs.at(p.climb)
+	for c.next < uint32(len(marks)) && t.max >= marks[c.next] {
+		c.at[c.next%climbLen] = x.time
+		c.next++
+	}
+}
+
+// enter takes the one that made a new peak for a sample, and drops those that
+// are not counted any more, or the oldest.
+func (p *peak) enter(x *gain) {
+	k := 0
+	for i := range p.n {
+		if p.gone>>i&1 == 0 && p.slots[i] != x.slot {
+			p.slots[k], p.samples[k] = p.slots[i], p.samples[i]
+			k++
+		}
+	}
+	if k == maxSamples {
+		copy(p.slots[:], p.slots[1:])
+		copy(p.samples[:], p.samples[1:])
+		k--
+	}
+	p.slots[k] = x.slot
+	p.samples[k] = sample{id: x.id, from: x.from, frame: x.frame, inc: x.inc}
+	p.n, p.gone = uint8(k+1), 0
+}
+
+// leave marks a sample that is counted out. It stays one of the peak that is
+// behind.
+func (p *peak) leave(x *gain) {
+	for i, slot := range p.slots[:p.n] {
+		if slot == x.slot {
+			p.gone |= 1 << i
+		}
+	}
+}
+
+// peak makes a tally public.
+func (u *Usage) peak(t *tally) Peak {
+	out := Peak{Now: int(t.n), Max: int(t.max)}
+	if t.peak == 0 {
+		return out
+	}
+	p := u.peaks.at(t.peak)
+	out.At, out.Frame, out.First, out.Last, out.of = p.at, p.frame, p.first, p.last, p
+	if p.climb != 0 {
+		out.marks = u.climbs.at(p.climb)
+	}
+	return out
+}
+
+// Samples are the latest connections to enter, of those counted at the peak.
+func (p *Peak) Samples() (all []Sample) {
+	if p.of != nil {
+		for _, s := range p.of.samples[:p.of.n] {
+			all = append(all, Sample{s.id, s.inc, s.from, s.frame})
+		}
+	}
+	return all
+}
+
+// Reached is a time at which the count had first reached at least level, at
+// most a tenth more, and when. It looks back to about a quarter of the peak; what came
+// before is told as if it had come then.
+func (p *Peak) Reached(level int) (reached int, when int64) {
+	if p.marks == nil || level >= p.Max {
+		return p.Max, p.At
+	}
+	next := int(p.marks.next)
+	for i := max(climbFrom, next-climbLen); i < next; i++ {
+		if int(marks[i]) >= level {
+			return int(marks[i]), p.marks.at[i%climbLen]
+		}
+	}
+	return p.Max, p.At
+}
+
+// Growth is how fast the count rose to its peak, per second, from a given
+// share of it on: 0.5 for the upper half. 0 where that cannot be told.
+func (p *Peak) Growth(share float64) float64 {
+	n, t := p.Reached(int(share * float64(p.Max)))
+	if n >= p.Max || p.At <= t {
+		return 0
+	}
+	return float64(p.Max-n) / (float64(p.At-t) / float64(second))
+}
