@@ -41,6 +41,17 @@ var doubtWords = []struct {
 	{Offloaded, "segmentation offload joined segments"},
 }
 
+// Reasons puts all of the doubts into words.
+func (d Doubt) Reasons() []string {
+	var l []string
+	for _, w := range doubtWords {
+		if d&w.Doubt != 0 {
+			l = append(l, w.words)
+		}
+	}
+	return l
+}
+
 // words names the first of the doubts.
 func (d Doubt) words() string {
 	for _, w := range doubtWords {

@@ -27,6 +27,7 @@ type Engine struct {
 	services services
 	quality  quality
 	of       map[Ref][]string
+	hidden   []Finding
 }
 
 // station is a detector at work.
@@ -167,7 +168,14 @@ func (g *Engine) Findings(e Ending) []Finding {
 		x.current = CaptureQuality
 		g.quality.raise(x)
 	}
-	out := slices.DeleteFunc(x.raised, func(f Finding) bool { return f.Severity < g.opts.Min })
+	var out []Finding
+	for _, f := range x.raised {
+		if f.Severity < g.opts.Min {
+			g.hidden = append(g.hidden, f)
+		} else {
+			out = append(out, f)
+		}
+	}
 	slices.SortStableFunc(out, func(a, b Finding) int {
 		return cmp.Or(-cmp.Compare(a.Severity, b.Severity), cmp.Compare(a.ID, b.ID), cmp.Compare(a.Subject, b.Subject))
 	})
@@ -181,6 +189,9 @@ func (g *Engine) Findings(e Ending) []Finding {
 	}
 	return out
 }
+
+// Hidden returns the findings below Options.Min, once Findings was called.
+func (g *Engine) Hidden() []Finding { return g.hidden }
 
 // Of returns the ids of the findings that a life is part of, once Findings
 // was called.

@@ -95,6 +95,10 @@ type Finding struct {
 	refs []Ref // all its connections
 }
 
+// Refs names all its connections, also those that the evidence leaves out; none
+// where it is about something else.
+func (f *Finding) Refs() []Ref { return f.refs }
+
 // SeenBy is what each application saw; "" for nothing.
 type SeenBy struct {
 	Client string `json:"client"`

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 
+	"tcpstate/reassembly"
 	"tcpstate/tracker"
 )
 
@@ -12,28 +13,39 @@ var Refused = &Detector{
 	ID:    "refused",
 	Title: "nothing listens on the port",
 	Rule: "A SYN is answered by RST,ACK whose acknowledgment is the SYN's sequence number + 1 (+ its payload), " +
-		"and no SYN,ACK came for this attempt.",
+		"and no SYN,ACK came for this attempt. A RST whose own sequence number is neither 0 nor the SYN's acknowledgment " +
+		"is left out where the capture lost packets or shows one direction only: it may end a connection whose SYN,ACK is missing.",
 	Default: Warning,
 	Subject: "server A:P",
 	Blame:   "server",
+	Example: "stream 0 10.0.0.1:40022 → 10.0.0.2:81\n" +
+		"0 * -- SYN 0 -> *\n0.0001 * <- RST,ACK 0 ack 1 win 0 -- *",
 	Advice: "Start the service, or correct the address or port that the client was given. If it runs, see which address it " +
 		"listens on (ss -ltn), and whether a firewall rule rejects with tcp-reset.",
 	Sources: []string{"RFC 9293 section 3.10.7.1", "oracle 09_refused", "Linux tcp_v4_send_reset"},
-	Signs:   tracker.SignRst,
+	Signs:   tracker.SignLife, // the other lives tell with which TTL a server's segments come
 	New:     func(s *Setup) Watcher { return &refused{} },
 }
 
+// foreignTTL is by how much a segment's TTL differs that came another way:
+// paths change by a hop or two (the tracker's rule for resets).
+const foreignTTL = 2
+
 type refused struct {
-	bag Bag[netip.AddrPort, refusal]
+	bag  Bag[netip.AddrPort, refusal]
+	ttls ttls
 }
 
 // refusal is what is wanted of one refused connection.
 type refusal struct {
 	client   netip.Addr
 	attempts int
+	ttl      uint8
+	strange  bool // the RST's number is not that of an answer to a SYN
 }
 
 func (w *refused) Case(c *tracker.Case) {
+	w.ttls.add(c)
 	if c.Life.Close != tracker.Refused || c.Life.ResetAs != tracker.ResetRefused {
 		return
 	}
@@ -42,9 +54,14 @@ func (w *refused) Case(c *tracker.Case) {
 	for i := range c.Trail.Events {
 		e := &c.Trail.Events[i]
 		switch {
+		case e.Is(tracker.Earlier):
 		case e.Syn() && e.From == tracker.Client:
-			syn = e
+			if rst == nil {
+				syn = e
+			}
 			n++
+		case e.SynAck():
+			return
 		case e.Rst() && e.Reset == tracker.ResetRefused && syn != nil && rst == nil:
 			rst = e
 		}
@@ -52,16 +69,31 @@ func (w *refused) Case(c *tracker.Case) {
 	if rst == nil {
 		return
 	}
-	w.bag.Add(c.Addr(tracker.Server), c, syn.Time, rst.Time, refusal{c.Addr(tracker.Client).Addr(), n}, func() []Proof {
+	v := refusal{c.Addr(tracker.Client).Addr(), n, rst.TTL, rst.Seq != 0 && rst.Seq != syn.Ack}
+	w.bag.Add(c.Addr(tracker.Server), c, syn.Time, rst.Time, v, func() []Proof {
 		return []Proof{
-			{syn.Frame, "SYN"},
-			{rst.Frame, fmt.Sprintf("RST,ACK with ack = ISS+1: %s refuses", c.Addr(tracker.Server))},
+			{syn.Frame, "SYN" + withData(syn)},
+			{rst.Frame, fmt.Sprintf("RST,ACK with ack = ISS+%d: %s refuses", uint32(reassembly.Seq(rst.Ack)-reassembly.Seq(syn.Seq)), c.Addr(tracker.Server))},
 		}
 	})
 }
 
+// withData tells of a SYN's payload (RFC 7413).
+func withData(syn *tracker.Event) string {
+	if syn.Len == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" with %s", plural(int(syn.Len), "octet"))
+}
+
 func (w *refused) Findings(x *Context) {
 	for _, g := range w.bag.Groups(x) {
+		if x.Doubts&(Missed|OneDirection) != 0 {
+			g.Keep(func(it *Item[refusal]) bool { return !it.V.strange })
+			if len(g.Items) == 0 {
+				continue
+			}
+		}
 		clients := map[netip.Addr]bool{}
 		attempts := g.More
 		for i := range g.Items {
@@ -71,13 +103,87 @@ func (w *refused) Findings(x *Context) {
 		f := g.Finding(Server(g.Key))
 		f.Severity, f.Blame, f.SeenBy.Client = Warning, BlameServer, SawRefused
 		f.Metrics = Metrics{{"attempts", float64(attempts)}, {"clients", float64(len(clients))}}
-		f.Explanation = fmt.Sprintf("%s refuses: nothing listens there. %s from %s got RST,ACK.", g.Key,
-			plural(attempts, "SYN"), plural(len(clients), "client"))
-		if s := x.Service(g.Key); s.Answered.N() > 0 && s.Answered.First() < g.First() {
-			f.Metrics = append(f.Metrics, Metric{"answered_before", float64(s.Answered.N())})
-			f.Explanation += fmt.Sprintf(" It had answered before: the listener went away between %s and %s.",
-				clock(s.Answered.Last()), clock(g.First()))
+		from := plural(len(clients), "client")
+		if g.More > 0 {
+			from = "at least " + from // of the others only the number is known
 		}
+		f.Explanation = fmt.Sprintf("%s refuses: nothing listens there. %s from %s got RST,ACK.", g.Key, plural(attempts, "SYN"), from)
+		f.lifetime(x, g)
+		f.Explanation += w.ttls.differs(g)
 		x.Raise(f)
 	}
+}
+
+// lifetime says whether the port answered earlier or later in the capture.
+func (f *Finding) lifetime(x *Context, g *Group[netip.AddrPort, refusal]) {
+	s := x.Service(g.Key)
+	if s.Answered.N() == 0 {
+		return
+	}
+	first, last := g.First(), g.Last()
+	f.Metrics = append(f.Metrics, Metric{"answered", float64(s.Answered.N())})
+	switch {
+	case s.Answered.Last() < first:
+		f.Metrics = append(f.Metrics, Metric{"died_at_seconds", seconds(first - x.Start())})
+		f.Explanation += fmt.Sprintf(" It had answered before: the listener went away between %s and %s.",
+			clock(s.Answered.Last()), clock(first))
+	case s.Answered.First() > last:
+		f.Explanation += fmt.Sprintf(" It answered later: a listener was there by %s.", clock(s.Answered.First()))
+	default:
+		when := "at " + clock(s.Answered.First())
+		if s.Answered.N() > 1 {
+			when = fmt.Sprintf("from %s to %s", clock(s.Answered.First()), clock(s.Answered.Last()))
+		}
+		f.Explanation += fmt.Sprintf(" It answered %s %s: the listener comes and goes, or only some of the hosts behind the address have one.",
+			plural(s.Answered.N(), "other SYN"), when)
+	}
+}
+
+// ttls are the TTLs with which servers' segments come, RSTs left out.
+type ttls map[netip.Addr]ttlRange
+
+type ttlRange struct{ least, most uint8 }
+
+func (t *ttls) add(c *tracker.Case) {
+	a := &c.Ends[tracker.Server]
+	if a.TTLSeen == 0 {
+		return
+	}
+	addr := c.Addr(tracker.Server).Addr()
+	r, ok := (*t)[addr]
+	switch {
+	case ok:
+		r = ttlRange{min(r.least, a.TTL), max(r.most, a.TTL)}
+	case len(*t) >= maxGroups:
+		return
+	case *t == nil:
+		*t = ttls{}
+		fallthrough
+	default:
+		r = ttlRange{a.TTL, a.TTL}
+	}
+	(*t)[addr] = r
+}
+
+// differs tells of RSTs whose TTL is not the server's.
+func (t ttls) differs(g *Group[netip.AddrPort, refusal]) string {
+	usual, ok := t[g.Key.Addr()]
+	if !ok {
+		return ""
+	}
+	seen := ttlRange{g.Items[0].V.ttl, g.Items[0].V.ttl}
+	for i := range g.Items {
+		seen = ttlRange{min(seen.least, g.Items[i].V.ttl), max(seen.most, g.Items[i].V.ttl)}
+	}
+	if int(seen.least) <= int(usual.most)+foreignTTL && int(seen.most) >= int(usual.least)-foreignTTL {
+		return ""
+	}
+	return fmt.Sprintf(" The RSTs came with a TTL of %s, the server's other segments with %s: a firewall on the way may have sent them.", seen, usual)
+}
+
+func (r ttlRange) String() string {
+	if r.least == r.most {
+		return fmt.Sprint(r.least)
+	}
+	return fmt.Sprintf("%d to %d", r.least, r.most)
 }

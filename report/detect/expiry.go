@@ -1,0 +1,231 @@
+package detect
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+
+	"tcpstate/tracker"
+)
+
+// What middlebox-state-expired finds and keepalive-too-slow asks for: flows that
+// died while they were idle, and fresh connections that show that the hosts still
+// reach each other.
+
+// death is a flow that was forgotten while it was idle.
+type death struct {
+	from       netip.Addr // who sent the payload that nobody answered
+	to         netip.Addr
+	server     netip.AddrPort
+	idle       int64 // ns before that payload
+	at, last   int64 // of that payload, and of its latest repeat or the RST
+	repeats    int
+	before     uint64 // frame of the last segment before the silence, or 0
+	payload    uint64 // frames
+	again      [2]uint64
+	rst        uint64 // from somebody else in the peer's name; 0 none
+	ttl, usual uint8  // of the RST, and of the peer
+}
+
+// otherPath is how far a TTL differs that came another way: paths do change by a
+// hop or two.
+const otherPath = 2
+
+// deathOf looks for payload that comes after a long silence on an open
+// connection both of whose sides had sent payload, and that nobody answers although it
+// is repeated, or that somebody else's RST answers.
+func deathOf(c *tracker.Case, idle int64, repeats int) (d death, ok bool) {
+	a, b := &c.Ends[tracker.Client], &c.Ends[tracker.Server]
+	if a.FirstDataAt == 0 || b.FirstDataAt == 0 || c.Has(tracker.SignSelf|tracker.SignOneSided) {
+		return d, false
+	}
+	ev := c.Trail.Events
+	for i := range ev {
+		e := &ev[i]
+		if !own(e) {
+			continue
+		}
+		if e.Fin() || e.Rst() {
+			break // what follows is about its end
+		}
+		if int64(e.Idle)*1e6 >= idle && newPayload(e) && a.FirstDataAt < e.Time && b.FirstDataAt < e.Time {
+			if d, ok = deathAt(c, i, repeats); ok {
+				return d, true
+			}
+		}
+	}
+	return d, false
+}
+
+// deathAt follows what became of the payload of event i.
+func deathAt(c *tracker.Case, i, repeats int) (d death, ok bool) {
+	ev := c.Trail.Events
+	p := &ev[i]
+	x := int(p.From)
+	d = death{from: c.Addr(x).Addr(), to: c.Addr(x ^ 1).Addr(), server: c.Addr(tracker.Server),
+		idle: int64(p.Idle) * 1e6, at: p.Time, last: p.Time, payload: p.Frame}
+	if i > 0 && own(&ev[i-1]) {
+		d.before = ev[i-1].Frame
+	}
+	peer := &c.Ends[x^1]
+	for j := i + 1; j < len(ev); j++ {
+		e := &ev[j]
+		switch {
+		case e.Is(tracker.Holed | tracker.Quoted):
+			return d, false // an answer may be missing; or the network says itself what happened
+		case !own(e):
+		case int(e.From) == x && e.Seq == p.Seq && e.Again() && e.Len > 0:
+			if d.repeats < len(d.again) {
+				d.again[d.repeats] = e.Frame
+			}
+			d.repeats++
+			d.last = e.Time
+		case int(e.From) == x:
+		case e.Rst() && peer.TTLSeen >= 3 && abs(int(e.TTL)-int(peer.TTL)) > otherPath:
+			d.rst, d.ttl, d.usual, d.last = e.Frame, e.TTL, peer.TTL, e.Time
+			return d, true
+		default:
+			return d, false // it answers
+		}
+	}
+	return d, d.repeats >= repeats
+}
+
+func abs(n int) int { return max(n, -n) }
+
+// fresh is a connection that opened at the first attempt and whose server spoke.
+type fresh struct {
+	Ref
+	at          int64
+	syn, speaks uint64 // frames
+}
+
+// hostPair is two hosts, in order.
+type hostPair struct{ a, b netip.Addr }
+
+func pairOf(a, b netip.Addr) hostPair {
+	if b.Less(a) {
+		a, b = b, a
+	}
+	return hostPair{a, b}
+}
+
+// freshSlot is the slice of time in which only the first and the last fresh
+// connection of a pair are kept. Any question about more than two slices has an exact answer.
+const freshSlot = int64(15e9)
+
+const maxFresh = 1 << 17
+
+type freshKey struct {
+	hostPair
+	slot int64
+}
+
+// revivals are the fresh connections of all pairs.
+type revivals struct{ by map[freshKey][2]fresh }
+
+func (r *revivals) add(c *tracker.Case) {
+	l := c.Life
+	if !c.Has(tracker.SignDone) || !c.Has(tracker.SignSyn) || c.Has(tracker.SignSelf) || l.SynRetransmits > 0 || !c.Ends[tracker.Server].Spoke {
+		return
+	}
+	k := freshKey{pairOf(c.Addr(tracker.Client).Addr(), c.Addr(tracker.Server).Addr()), slotOf(l.Start)}
+	v, ok := r.by[k]
+	if !ok && len(r.by) >= maxFresh || ok && l.Start >= v[0].at && l.Start <= v[1].at {
+		return
+	}
+	f := fresh{RefOf(c), l.Start, l.FirstFrame, 0}
+	for i := range c.Trail.Events {
+		if e := &c.Trail.Events[i]; own(e) && e.From == tracker.Server && e.Plain() {
+			f.speaks = e.Frame
+			break
+		}
+	}
+	if f.speaks == 0 {
+		return
+	}
+	if r.by == nil {
+		r.by = map[freshKey][2]fresh{}
+	}
+	switch {
+	case !ok:
+		v = [2]fresh{f, f}
+	case f.at < v[0].at:
+		v[0] = f
+	default:
+		v[1] = f
+	}
+	r.by[k] = v
+}
+
+// between returns the first fresh connection of the pair that began from a to b.
+func (r *revivals) between(p hostPair, a, b int64) (fresh, bool) {
+	for slot := slotOf(a); slot <= slotOf(b); slot++ {
+		for _, f := range r.by[freshKey{p, slot}] {
+			if f.at >= a && f.at <= b {
+				return f, true
+			}
+		}
+	}
+	return fresh{}, false
+}
+
+func slotOf(at int64) int64 {
+	n := at / freshSlot
+	if at%freshSlot < 0 {
+		n--
+	}
+	return n
+}
+
+// deaths gathers both.
+type deaths struct {
+	idle, within int64
+	repeats      int
+	bag          Bag[direction, death]
+	revivals
+}
+
+func newDeaths(s *Setup) deaths {
+	return deaths{idle: s.Span("idle"), within: s.Span("within"), repeats: s.Count("retransmissions")}
+}
+
+func (w *deaths) note(c *tracker.Case) {
+	w.revivals.add(c)
+	if !c.Has(tracker.SignIdle) && w.idle >= 30e9 {
+		return
+	}
+	if d, ok := deathOf(c, w.idle, w.repeats); ok {
+		w.bag.Add(direction{d.from, d.to}, c, d.at, d.last, d, nil)
+	}
+}
+
+// revived returns the fresh connection that proves that the hosts of a flow
+// that died still reach each other.
+func (w *deaths) revived(d *death) (fresh, bool) {
+	return w.between(pairOf(d.from, d.to), d.at, d.last+w.within)
+}
+
+// deaths returns what the watcher of middlebox-state-expired knows to have died;
+// nothing where that is disabled.
+func (x *Context) deaths() []*Group[direction, death] {
+	for i := range x.engine.at {
+		if w, ok := x.engine.at[i].w.(*middleboxStateExpired); ok {
+			return w.confirmed(x)
+		}
+	}
+	return nil
+}
+
+// confirmed returns the groups with the deaths that are proven, each group in
+// the order of time.
+func (w *deaths) confirmed(x *Context) []*Group[direction, death] {
+	return slices.DeleteFunc(w.bag.Groups(x), func(g *Group[direction, death]) bool {
+		g.Keep(func(it *Item[death]) bool { _, ok := w.revived(&it.V); return ok })
+		g.More = 0
+		slices.SortFunc(g.Items, func(a, b Item[death]) int {
+			return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.ID, b.ID), cmp.Compare(a.Incarnation, b.Incarnation))
+		})
+		return len(g.Items) == 0
+	})
+}

@@ -1,0 +1,111 @@
+package detect
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+
+	"tcpstate/reassembly"
+	"tcpstate/tracker"
+)
+
+// What the detectors of listeners and of tuples that are used again share: the
+// handshake on a trail, proofs of items that are chosen late, and what another
+// detector has said of a listener.
+
+// lifeOf returns the events of the life itself, without those of the stream
+// that it carries on or whose tuple it took over.
+func lifeOf(c *tracker.Case) []tracker.Event {
+	ev := c.Trail.Events
+	for i := range ev {
+		if !ev[i].Is(tracker.Earlier) {
+			return ev[i:]
+		}
+	}
+	return nil
+}
+
+// acks reports whether e acknowledges the segment of the other end: all of its
+// number space, or more that came after it.
+func acks(e, seg *tracker.Event) bool {
+	d := reassembly.Seq(e.Ack).Diff(seg.End())
+	return e.From != seg.From && own(e) && (e.Plain() || e.SynAck()) && d >= 0 && d < 1<<30
+}
+
+// takes reports whether e is a segment of the other end that takes the SYN: its
+// acknowledgment is the ISS + 1, or covers the SYN's payload, too.
+func takes(e, syn *tracker.Event) bool {
+	return acks(e, syn) && e.Ack == uint32(syn.End()) || e.From != syn.From && own(e) && e.SynAck() && e.Ack == syn.Seq+1
+}
+
+// frame is one frame of a proof that is put together later.
+type frame struct {
+	n    uint64
+	text string
+}
+
+// proofOf makes a proof of frames: ascending, each once, those with number 0
+// left out.
+func proofOf(all ...frame) []Proof {
+	slices.SortStableFunc(all, func(a, b frame) int { return cmp.Compare(a.n, b.n) })
+	var out []Proof
+	for _, f := range all {
+		if f.n == 0 || len(out) > 0 && out[len(out)-1].Frame == f.n {
+			continue
+		}
+		out = append(out, Proof{f.n, f.text})
+	}
+	return out
+}
+
+// prove gives the first items of a group the proof that of makes, where they
+// were added without one.
+func (g *Group[K, V]) prove(of func(*Item[V]) []Proof) {
+	for i := range g.Items[:min(len(g.Items), maxShown)] {
+		g.Items[i].proof = of(&g.Items[i])
+	}
+}
+
+// told returns what a detector that was asked before has raised of a subject,
+// or nil.
+func (x *Context) told(id, subject string) *Finding {
+	for i := range x.raised {
+		if f := &x.raised[i]; f.ID == id && f.Subject == subject {
+			return f
+		}
+	}
+	return nil
+}
+
+// hosts counts the different addresses of a group's items.
+func hosts[K comparable, V any](g *Group[K, V], of func(*V) netip.Addr) int {
+	seen := map[netip.Addr]bool{}
+	for i := range g.Items {
+		seen[of(&g.Items[i].V)] = true
+	}
+	return len(seen)
+}
+
+// Around reports whether there was one within w of the time at.
+func (t *Times) Around(at, w int64) bool { return t.Between(at-w, at+w) }
+
+// Next returns the first time after a; false where there is none. In a's own
+// second it may be a later one of that second.
+func (t *Times) Next(a int64) (int64, bool) {
+	if t.n == 0 || t.last <= a {
+		return 0, false
+	}
+	if m, ok := t.by[floorSecond(a)]; ok && m[1] > a {
+		if m[0] > a {
+			return m[0], true
+		}
+		return m[1], true
+	}
+	next := t.last
+	for _, m := range t.by {
+		if m[0] > a {
+			next = min(next, m[0])
+		}
+	}
+	return next, true
+}

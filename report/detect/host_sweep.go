@@ -1,0 +1,90 @@
+package detect
+
+import (
+	"fmt"
+	"net/netip"
+
+	"tcpstate/tracker"
+)
+
+// HostSweep: one source tries a port on many hosts.
+var HostSweep = &Detector{
+	ID:    "host-sweep",
+	Title: "one source tries a port on many hosts",
+	Rule: "One source's attempts at one port come to nothing on at least hosts different hosts within window, as in port-scan, " +
+		"and it failed with more hosts than it has connections to that port that carried payload: a proxy, a crawler or a NAT gateway meets dead hosts among the many that it uses.",
+	Default: Warning,
+	Subject: "host A",
+	Blame:   "client",
+	Params: []Param{
+		{"hosts", Count, 25, "different hosts", "Zeek scan.zeek: addr_scan_threshold"},
+		{"window", Span, 300, "time within which they are tried", "Zeek scan.zeek: addr_scan_interval"},
+	},
+	Example: "#! repeat 25 every 10ms port server-addr\nstream 0 10.0.0.1:40001 → 10.0.1.1:22\n" +
+		"0 * -- SYN 0 mss 1460 -> *\n0.0001 * <- RST,ACK 0 ack 1 win 0 -- *",
+	Advice: "If the source is your own scanner, inventory or monitor, nothing is to be done; else find out what runs there and stop it, or block it: worms spread so. " +
+		"A program with a list of dead peers (peer-to-peer, a cluster whose nodes are gone) looks the same.",
+	Sources:  []string{"Zeek policy/misc/scan.zeek", "Jung et al., Fast Portscan Detection Using Sequential Hypothesis Testing, 2004"},
+	Signs:    tracker.SignSyn,
+	Swallows: []string{"refused", "syn-unanswered", "stale-syn"},
+	Withheld: OneDirection,
+	Lowered:  Missed,
+	New: func(s *Setup) Watcher {
+		n := max(s.Count("hosts"), 1)
+		return &hostSweep{window: s.Span("window"), used: map[netip.AddrPort]int{}, book: tryBook[netip.AddrPort, netip.Addr]{enough: n}}
+	},
+}
+
+type hostSweep struct {
+	window int64
+	// used are the connections with payload, by source and port of the
+	// server, for the first maxGroups of these.
+	used map[netip.AddrPort]int
+	book tryBook[netip.AddrPort, netip.Addr] // by source and port of the server
+}
+
+func (w *hostSweep) Case(c *tracker.Case) {
+	key := netip.AddrPortFrom(c.Addr(tracker.Client).Addr(), c.Addr(tracker.Server).Port())
+	if c.Ends[tracker.Client].DataSegments+c.Ends[tracker.Server].DataSegments > 0 {
+		if _, ok := w.used[key]; ok || len(w.used) < maxGroups {
+			w.used[key]++
+		}
+		return
+	}
+	t, ok := failed[netip.Addr](c)
+	if !ok {
+		return
+	}
+	t.target = c.Addr(tracker.Server).Addr()
+	w.book.add(key, t)
+}
+
+func (w *hostSweep) Findings(x *Context) {
+	doubt := newUndecided(x)
+	found := w.book.find(w.window, func(k netip.AddrPort, t *try[netip.Addr]) bool {
+		return !doubt.is(k.Addr(), t.port, t.kind, t.again, t.at)
+	})
+	n := 0
+	for _, s := range found {
+		if s.targets > w.used[s.key] {
+			found[n] = s
+			n++
+		}
+	}
+	for _, s := range bySource(found[:n], netip.AddrPort.Addr) {
+		f := s.finding()
+		most := &s.keys[0]
+		for i := range s.keys {
+			if s.keys[i].targets > most.targets {
+				most = &s.keys[i]
+			}
+		}
+		f.Metrics = append(Metrics{{"hosts", float64(most.targets)}, {"ports", float64(len(s.keys))}}, f.Metrics...)
+		f.Explanation = fmt.Sprintf("%s tried port %d of %d hosts", s.source, most.key.Port(), most.targets)
+		if n := len(s.keys) - 1; n > 0 {
+			f.Explanation += fmt.Sprintf(", and so %s", plural(n, "other port"))
+		}
+		f.Explanation += fmt.Sprintf(". %s came to nothing within %s: %s.", plural(f.Count, "attempt"), span(f.Last.Sub(f.First).Nanoseconds()), outcome(&f))
+		x.Raise(f)
+	}
+}

@@ -1,0 +1,194 @@
+package detect
+
+import (
+	"fmt"
+	"net/netip"
+
+	"tcpstate/reassembly"
+	"tcpstate/tracker"
+)
+
+// PacketLoss: payload that did not arrive.
+var PacketLoss = &Detector{
+	ID:    "packet-loss",
+	Title: "payload is lost on the way and sent again",
+	Rule: "Segments of payload from one host to another were sent again. Told apart are needless repeats (acknowledged before, or the receiver says by DSACK " +
+		"that it had the segment), segments that were only overtaken or doubled on the way (their timestamp is older, or they come within 3 ms), repeats against a window of zero, " +
+		"and repeats after which the receiver never spoke again: it is gone, and that is another finding. Octets that were acknowledged but never seen are the capture's loss. " +
+		"SYN and FIN are left to other findings. Below least lost segments, or below floor, nothing is said.",
+	Default: Note,
+	Levels:  "warning from share on, if there are at least as many payload segments as segments says",
+	Subject: "host A → B",
+	Blame:   "network",
+	Params: []Param{
+		{"share", Share, 0.03, "share of payload segments lost for a warning", "above it, throughput of a loss-based congestion control collapses (Mathis et al. 1997: rate ~ 1/sqrt(loss))"},
+		{"segments", Count, 50, "payload segments to judge the share by", "with fewer, two lost segments would pass share"},
+		{"least", Count, 3, "lost segments that are worth a note", "a stray retransmission or two are on every path"},
+		{"floor", Share, 0.001, "share of payload segments lost that is worth a note", "below one in a thousand, the loss that congestion control itself provokes is not told from any other (RFC 5681)"},
+	},
+	Example: `stream 0 10.0.0.1:40000 → 10.0.0.2:80
+isn 1000 9000
+0      -- SYN 0 mss 1460 ->
+0.02   <- SYN,ACK 0 ack 1 mss 1460 --
+0.04   -- ACK 1 ack 1 ->
+0.05   -- PSH,ACK 1:1001(1000) ack 1 ->
+0.35   -- PSH,ACK 1:1001(1000) ack 1 ->
+0.37   <- ACK 1 ack 1001 --
+0.4    -- PSH,ACK 1001:2001(1000) ack 1 ->
+0.7    -- PSH,ACK 1001:2001(1000) ack 1 ->
+0.72   <- ACK 1 ack 2001 --
+0.8    -- PSH,ACK 2001:3001(1000) ack 1 ->
+1.1    -- PSH,ACK 2001:3001(1000) ack 1 ->
+1.12   <- ACK 1 ack 3001 --`,
+	Advice: "Find the hop that drops: compare captures of both ends, and look at the drop and error counters of interfaces and switches on that direction " +
+		"(ip -s link, ethtool -S), at policers, full queues, duplex mismatch and radio links. Some loss is how TCP finds the rate of a path; " +
+		"it is a fault where it comes without load.",
+	Sources: []string{"RFC 6298", "RFC 2883 (DSACK)", "RFC 8985 section 7 (tail loss probe)", "Wireshark's tcp.analysis.retransmission and out_of_order", "oracle 23_loss", "oracle 28_zero_window"},
+	Signs:   tracker.SignLife,
+	Lowered: Copied | Backwards,
+	New: func(s *Setup) Watcher {
+		return &packetLoss{share: s.Value("share"), floor: s.Value("floor"), segments: float64(s.Count("segments")), least: uint64(s.Count("least"))}
+	},
+}
+
+type packetLoss struct {
+	share, floor, segments float64
+	least                  uint64
+	sent                   map[direction]*traffic
+	bag                    Bag[direction, uint64] // segments lost
+}
+
+// direction is from one host to another.
+type direction struct{ from, to netip.Addr }
+
+// traffic is what was sent in one direction, over all lives.
+type traffic struct{ payload, lost, spurious, overtaken, unseen uint64 }
+
+func (w *packetLoss) Case(c *tracker.Case) {
+	if c.Has(tracker.SignSelf) {
+		return
+	}
+	for x := range c.Ends {
+		a := &c.Ends[x]
+		if a.DataSegments == 0 {
+			continue
+		}
+		d := direction{c.Addr(x).Addr(), c.Addr(x ^ 1).Addr()}
+		t := w.sent[d]
+		if t == nil {
+			if len(w.sent) >= maxGroups {
+				continue
+			}
+			if w.sent == nil {
+				w.sent = map[direction]*traffic{}
+			}
+			t = &traffic{}
+			w.sent[d] = t
+		}
+		t.payload += a.DataSegments + a.Joined
+		t.spurious += a.Spurious
+		t.overtaken += a.OutOfOrder
+		t.unseen += a.Unseen
+		lost := a.Lost
+		if lost > 0 {
+			lost -= min(lost, intoTheDark(c, uint8(x)))
+		}
+		if lost > 0 {
+			t.lost += lost
+			at, last := lossTimes(c, uint8(x))
+			w.bag.Add(d, c, at, last, lost, func() []Proof { return lossProof(c, uint8(x)) })
+		}
+	}
+}
+
+// sentAgain reports payload of x that shows a loss: sent before, or filling a
+// hole that it left. That it was needless is not known yet when it is sent.
+func sentAgain(e *tracker.Event, x uint8) bool {
+	return own(e) && e.From == x && e.Len > 0 && (e.Class == reassembly.Retransmission || e.Class == reassembly.OutOfOrder)
+}
+
+// intoTheDark counts the repeats of x after which the other end, which was
+// captured, never spoke again.
+func intoTheDark(c *tracker.Case, x uint8) (n uint64) {
+	if c.Ends[x^1].Segments == 0 {
+		return 0
+	}
+	for i := len(c.Trail.Events) - 1; i >= 0; i-- {
+		e := &c.Trail.Events[i]
+		if own(e) && e.From != x && e.Plain() || e.Is(tracker.Earlier) {
+			break
+		}
+		if sentAgain(e, x) {
+			n++
+		}
+	}
+	return n
+}
+
+// lossTimes are the times of the first and the last repeat that is kept.
+func lossTimes(c *tracker.Case, x uint8) (at, last int64) {
+	for i := range c.Trail.Events {
+		if e := &c.Trail.Events[i]; sentAgain(e, x) {
+			if at == 0 {
+				at = e.Time
+			}
+			last = e.Time
+		}
+	}
+	if at == 0 {
+		return c.Ends[x].FirstDataAt, c.Ends[x].LastDataAt
+	}
+	return at, last
+}
+
+// lossShown is how many repeats of one connection are shown.
+const lossShown = 4
+
+func lossProof(c *tracker.Case, x uint8) (p []Proof) {
+	for i := range c.Trail.Events {
+		e := &c.Trail.Events[i]
+		if !sentAgain(e, x) || len(p) == lossShown {
+			continue
+		}
+		text := fmt.Sprintf("%d octets sent again", e.Len)
+		if e.Class == reassembly.OutOfOrder {
+			text = fmt.Sprintf("%d octets fill a hole, sent after what came beyond it: the first copy was lost before it came here", e.Len)
+		}
+		p = append(p, Proof{e.Frame, text})
+	}
+	if p == nil {
+		p = []Proof{{c.Ends[x].LastDataFrame, fmt.Sprintf("the last payload from here; %d segments before it were sent again", c.Ends[x].Lost)}}
+	}
+	return p
+}
+
+func (w *packetLoss) Findings(x *Context) {
+	for _, g := range w.bag.Groups(x) {
+		t := w.sent[g.Key]
+		share := float64(t.lost) / float64(t.payload)
+		if t.lost < w.least || share < w.floor {
+			continue
+		}
+		f := g.Finding(Hosts(g.Key.from, g.Key.to))
+		f.Severity, f.Blame = Note, BlameNetwork
+		if share >= w.share && float64(t.payload) >= w.segments {
+			f.Severity = Warning
+		}
+		f.Metrics = Metrics{{"share", share}, {"lost_segments", float64(t.lost)}, {"payload_segments", float64(t.payload)},
+			{"spurious_segments", float64(t.spurious)}, {"out_of_order_segments", float64(t.overtaken)}, {"uncaptured_bytes", float64(t.unseen)}}
+		f.Explanation = fmt.Sprintf("Of %d payload segments from %s to %s, %d (%s) were lost and sent again, in %s.",
+			t.payload, g.Key.from, g.Key.to, t.lost, percent(share), plural(g.Count(), "connection"))
+		switch {
+		case t.spurious > 0 && t.overtaken > 0:
+			f.Explanation += fmt.Sprintf(" Not counted: %d needless repeats, and %d that were overtaken or doubled on the way.", t.spurious, t.overtaken)
+		case t.spurious > 0:
+			f.Explanation += fmt.Sprintf(" Not counted: %s.", plural(int(t.spurious), "needless repeat"))
+		case t.overtaken > 0:
+			f.Explanation += fmt.Sprintf(" Not counted: %d that were overtaken or doubled on the way.", t.overtaken)
+		}
+		if t.unseen > 0 {
+			f.Explanation += fmt.Sprintf(" %d octets that were acknowledged but not captured are the capture's loss.", t.unseen)
+		}
+		x.Raise(f)
+	}
+}

@@ -1,0 +1,208 @@
+package detect
+
+import (
+	"cmp"
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"tcpstate/capture"
+	"tcpstate/reassembly"
+	"tcpstate/tracker"
+)
+
+// SynQueueOverflow: a listener answers some SYNs and not others.
+var SynQueueOverflow = &Detector{
+	ID:    "syn-queue-overflow",
+	Title: "a port that answers others leaves SYNs unanswered",
+	Rule: "A SYN was repeated at least retransmissions times, or once and is age old when the capture ends, and neither SYN,ACK nor RST came back; " +
+		"but the port answered other SYNs within 10 s of it, and no syn-flood on the port explains it. The finding says so where all unanswered SYNs carry " +
+		"a timestamp (TSval) below the last one that their address had sent to that host, and none such was answered: a server that keeps a timestamp for each " +
+		"address (PAWS) drops them.",
+	Default: Warning,
+	Subject: "server A:P",
+	Blame:   "server",
+	Params: []Param{
+		{"window", Span, 10, "before and after the unanswered SYN, for answers to others", "catalogue"},
+		{"retransmissions", Count, 2, "repeats of a SYN from which on its age does not matter", "as syn-unanswered"},
+		{"age", Span, 3, "age of a SYN that was repeated once", "as syn-unanswered"},
+	},
+	Example: `stream 0 10.0.0.1:40001 → 10.0.0.2:80
+isn 1000 0
+0      -- SYN 0 mss 1460 ->
+1      -- SYN 0 mss 1460 ->
+3      -- SYN 0 mss 1460 ->
+
+stream 1 10.0.0.3:40002 → 10.0.0.2:80
+isn 1000 9000
+0.5    -- SYN 0 mss 1460 ->
+0.52   <- SYN,ACK 0 ack 1 mss 1460 --
+0.521  -- ACK 1 ack 1 ->`,
+	Advice: "Server: nstat -az tells which queue was full: TcpExtTCPReqQFullDrop the SYN queue, TcpExtListenOverflows the accept queue, which makes Linux drop SYNs, too. " +
+		"Raise net.ipv4.tcp_max_syn_backlog and the backlog of listen() with net.core.somaxconn, leave net.ipv4.tcp_syncookies at 1, and see that the application calls accept() in time. " +
+		"Where no counter moves, capture at the server: loss, or a filter for these clients, looks the same from outside.",
+	Sources: []string{"Linux tcp_conn_request (inet_csk_reqsk_queue_is_full, sk_acceptq_is_full)", "RFC 4987", "RFC 7323 section 5",
+		"oracle 20_abort_on_overflow (SYNs 6 and 7)"},
+	Signs:    tracker.SignSyn,
+	Swallows: []string{"syn-unanswered"},
+	Withheld: FlagsOnly, // whether there is a flood cannot be told then
+	Lowered:  OneDirection,
+	New: func(s *Setup) Watcher {
+		return &synQueue{window: s.Span("window"), repeats: s.Count("retransmissions"), age: s.Span("age")}
+	},
+}
+
+type synQueue struct {
+	window, age int64
+	repeats     int
+	bag         Bag[netip.AddrPort, droppedOpen]
+	stamps      stampBook
+}
+
+// droppedOpen is what is wanted of one attempt in vain.
+type droppedOpen struct {
+	client  netip.Addr
+	repeats int
+	tsVal   uint32
+	hasTS   bool
+}
+
+func (w *synQueue) Case(c *tracker.Case) {
+	if c.Life.AnsweredAt != 0 {
+		w.stamps.add(c)
+		return
+	}
+	if c.Has(tracker.SignQuote) {
+		return // an ICMP error may say why
+	}
+	a, ok := unanswered(c)
+	if !ok || a.repeats == 0 {
+		return
+	}
+	v := droppedOpen{c.Addr(tracker.Client).Addr(), a.repeats, a.first.TSVal, a.first.Opts&capture.OptTS != 0}
+	w.bag.Add(c.Addr(tracker.Server), c, a.first.Time, a.last.Time, v, func() []Proof {
+		all := []frame{{a.first.Frame, "SYN"}, {a.firstAgain.Frame, "the same SYN again, " + span(a.firstGap) + " later: no answer came"}}
+		if a.repeats > 1 {
+			all = append(all, frame{a.last.Frame, fmt.Sprintf("the last of %s", plural(a.repeats, "repeat"))})
+		}
+		return proofOf(all...)
+	})
+}
+
+func (w *synQueue) Findings(x *Context) {
+	for _, g := range w.bag.Groups(x) {
+		s := x.Service(g.Key)
+		flood := x.told("syn-flood", Server(g.Key))
+		g.Keep(func(it *Item[droppedOpen]) bool {
+			if it.V.repeats < w.repeats && x.End()-it.At < w.age {
+				return false
+			}
+			from, to := it.At-w.window, it.Last+w.window
+			if flood != nil && flood.First.UnixNano() <= to && flood.Last.UnixNano() >= from {
+				return false
+			}
+			return s.Answered.Between(from, to)
+		})
+		if len(g.Items) == 0 {
+			continue
+		}
+		repeats, most := 0, int64(0)
+		for i := range g.Items {
+			repeats += g.Items[i].V.repeats
+			most = max(most, g.Items[i].Last-g.Items[i].At)
+		}
+		paws := w.stamps.explain(g)
+		clients := hosts(g, func(v *droppedOpen) netip.Addr { return v.client })
+		f := g.Finding(Server(g.Key))
+		f.Severity, f.Blame, f.SeenBy.Client = Warning, BlameServer, SawTimeout
+		f.Metrics = Metrics{{"attempts", float64(f.Count)}, {"retransmissions", float64(repeats)}, {"clients", float64(clients)},
+			{"tried_seconds", seconds(most)}, {"answered", float64(s.Answered.N())}}
+		f.Explanation = fmt.Sprintf("%s left the SYNs of %s from %s unanswered, repeated %s over up to %s, while it answered others within %s of them (%s in this capture).",
+			g.Key, plural(f.Count, "attempt"), plural(clients, "client"), times(repeats), span(most), span(w.window), plural(s.Answered.N(), "SYN"))
+		if paws {
+			f.Metrics = append(f.Metrics, Metric{"below_last_timestamp", float64(f.Count)})
+			f.Explanation += " All of these SYNs carry a timestamp below the last one that their address had sent to that host: a server that keeps one timestamp for " +
+				"each address takes them for old duplicates, which hits clients behind one NAT."
+			f.Advice = "Server: update the kernel. Linux before 4.12 could be set to check timestamps per address, which drops the SYNs of all but one client behind a NAT; " +
+				"later kernels, and those with the setting off, do not. Until then, net.ipv4.tcp_timestamps = 0 on the server avoids it, at the cost of PAWS and exact round trip times."
+		} else {
+			f.Explanation += " A full SYN queue or accept queue drops SYNs so."
+		}
+		x.Raise(f)
+	}
+}
+
+// pawsAge is how long a timestamp of an address was remembered: TCP_PAWS_MSL.
+const pawsAge = 60e9
+
+// stampBook remembers the timestamps of clients whose SYNs were answered.
+type stampBook struct {
+	by map[stampKey][]stamp
+	n  int
+}
+
+type stampKey struct{ client, server netip.Addr }
+
+// stamp is the timestamp of a SYN, or the newest of a connection at its end.
+type stamp struct {
+	at    int64
+	tsVal uint32
+	syn   bool
+}
+
+func (b *stampBook) add(c *tracker.Case) {
+	if b.n+2 > maxItems {
+		return
+	}
+	ev := lifeOf(c)
+	i := slices.IndexFunc(ev, func(e tracker.Event) bool { return e.Syn() && e.From == tracker.Client })
+	if i < 0 || ev[i].Opts&capture.OptTS == 0 {
+		return
+	}
+	k := stampKey{c.Addr(tracker.Client).Addr(), c.Addr(tracker.Server).Addr()}
+	if b.by == nil {
+		b.by = map[stampKey][]stamp{}
+	}
+	b.by[k] = append(b.by[k], stamp{ev[i].Time, ev[i].TSVal, true})
+	b.n++
+	if a := &c.Ends[tracker.Client]; a.HasTS && a.LastAt > ev[i].Time {
+		b.by[k] = append(b.by[k], stamp{a.LastAt, a.MaxTSVal, false})
+		b.n++
+	}
+}
+
+// explain reports whether PAWS per address explains why all SYNs of the group
+// were dropped. Where each connection's timestamps begin anywhere (RFC 7323
+// section 5.4 allows it), SYNs with lower ones are answered, too: not there.
+func (b *stampBook) explain(g *Group[netip.AddrPort, droppedOpen]) bool {
+	checked := map[stampKey]bool{}
+	for i := range g.Items {
+		it := &g.Items[i]
+		k := stampKey{it.V.client, g.Key.Addr()}
+		l := b.by[k]
+		if _, seen := checked[k]; !seen {
+			slices.SortStableFunc(l, func(a, c stamp) int { return cmp.Compare(a.at, c.at) })
+			checked[k] = !answersOlder(l)
+		}
+		if !it.V.hasTS || !checked[k] || !older(l, it.At, it.V.tsVal) {
+			return false
+		}
+	}
+	return true
+}
+
+// answersOlder reports whether an answered SYN had a timestamp below the last.
+func answersOlder(l []stamp) bool {
+	for i := range l {
+		if l[i].syn && older(l[:i], l[i].at, l[i].tsVal) {
+			return true
+		}
+	}
+	return false
+}
+
+// older reports whether tsVal at that time is below the last of l before it.
+func older(l []stamp, at int64, tsVal uint32) bool {
+	i, _ := slices.BinarySearchFunc(l, at, func(s stamp, t int64) int { return cmp.Compare(s.at, t) })
+	return i > 0 && at-l[i-1].at <= pawsAge && reassembly.Seq(tsVal).Less(reassembly.Seq(l[i-1].tsVal))
+}
