@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"tcpstate/report/detect"
 	"tcpstate/tracker"
 )
 
@@ -16,7 +17,7 @@ var csvFormat = &Format{
 	Name:    "csv",
 	Doc:     "one part: connections, or that of --show",
 	Parts:   PartConnections,
-	Can:     PartConnections | PartTransitions | PartServices,
+	Can:     PartFindings | PartConnections | PartTransitions | PartServices,
 	OnePart: true,
 	New:     func(e *Env) Formatter { return &csvTable{Env: e, w: csv.NewWriter(e.W)} },
 }
@@ -39,6 +40,9 @@ func (o *csvTable) Begin(*Capture) {
 		o.W.WriteString(strings.Join(FieldNames(), ",") + "\n")
 	case o.Parts.Has(PartTransitions):
 		o.w.Write([]string{"time", "frame", "id", "endpoint", "local", "remote", "from", "to", "certainty", "rule"})
+	case o.Parts.Has(PartFindings):
+		o.w.Write([]string{"id", "severity", "subject", "count", "first", "last", "metrics", "evidence.total", "evidence", "blame",
+			"seen_by.client", "seen_by.server", "explanation", "advice", "wireshark"})
 	case o.Parts.Has(PartServices):
 		o.w.Write([]string{"addr", "port", "connections", "midstream", "close", "resets", "client_states", "server_states",
 			"handshake.n", "handshake.p50", "handshake.p99"})
@@ -113,7 +117,13 @@ func (o *csvTable) End(f *Final) {
 		slices.SortFunc(o.sorted, o.Sort.by())
 	}
 	for _, r := range o.sorted {
+		f.Mark(r)
 		o.write(r)
+	}
+	if o.Parts.Has(PartFindings) {
+		for i := range f.Findings {
+			o.finding(&f.Findings[i])
+		}
 	}
 	if o.Parts.Has(PartServices) {
 		for _, v := range f.Services {
@@ -138,6 +148,32 @@ func (o *csvTable) service(v *Service) {
 		csvCounts(v.Close), csvCounts(v.Resets), strings.Join(client, " "), strings.Join(server, " "),
 		strconv.FormatUint(v.Handshake.N, 10), csvSeconds(v.Handshake.P50), csvSeconds(v.Handshake.P99),
 	})
+}
+
+// finding is a row; its evidence is id:frame/frame for each connection, and 3.1 is
+// the first incarnation of connection 3.
+func (o *csvTable) finding(f *detect.Finding) {
+	var metrics, evidence []string
+	for _, m := range f.Metrics {
+		metrics = append(metrics, m.Name+":"+metric(m.Value, ""))
+	}
+	for i := range f.Evidence.Connections {
+		c := &f.Evidence.Connections[i]
+		evidence = append(evidence, recordName(c.ID, c.Incarnation)+":"+frameList(c.Frames, "/"))
+	}
+	o.w.Write([]string{
+		f.ID, f.Severity.String(), Printable(f.Subject), strconv.Itoa(f.Count), csvTime(f.First), csvTime(f.Last),
+		strings.Join(metrics, " "), strconv.Itoa(f.Evidence.Total), strings.Join(evidence, " "), string(blame(f)),
+		f.SeenBy.Client, f.SeenBy.Server, Printable(f.Explanation), Printable(f.Advice), Printable(f.Wireshark),
+	})
+}
+
+// csvTime is empty for no time.
+func csvTime(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(rfc3339nano)
 }
 
 // csvCounts writes name:n pairs with spaces between.

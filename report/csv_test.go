@@ -30,7 +30,7 @@ func TestCSV(t *testing.T) {
 	}
 	for name, want := range map[string]string{
 		"id": "0", "continues": "", "start": "2026-01-02T03:04:05.000000006Z", "duration": "2.0002", "client.addr": "10.0.0.1",
-		"server.mss": "1400", "close.kind": "graceful", "close.reset": "", "midstream": "false", "time_wait.endpoint": "client", "findings": "",
+		"server.mss": "1400", "close.kind": "graceful", "close.reset": "", "midstream": "false", "time_wait.endpoint": "client", "findings": "slow-connect",
 	} {
 		if cell[name] != want {
 			t.Errorf("%s is %q, not %q", name, cell[name], want)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"tcpstate/capture"
+	"tcpstate/report/detect"
 	"tcpstate/tracker"
 )
 
@@ -53,7 +54,8 @@ type Style struct {
 	Clock   Clock
 	Zone    *time.Location // of ClockLocal; nil is UTC
 	Color   bool           // set for each output by its own Color
-	Verbose bool           // tables say more about the files
+	Verbose bool           // tables say more about the files and the findings
+	Quiet   bool           // tables leave out the line on the capture
 }
 
 // Formatter writes one report. Its methods are called in this order: Begin
@@ -79,6 +81,11 @@ type Final struct {
 	Capture  *Capture
 	Summary  *Summary
 	Services []*Service
+	Findings []detect.Finding // most severe first
+	Hidden   int              // findings that are not among them, for they are not severe enough
+	// Mark notes on a record that was handed to Connection before which findings
+	// it is part of.
+	Mark func(*Record)
 }
 
 // Output is a Format with a place to write to.

@@ -37,18 +37,26 @@ func (h *hold) transition(t *tracker.Transition) {
 	h.items = append(h.items, heldItem{t: *t})
 }
 
-// life decides over the transitions of one connection; rec is its record if
-// it is kept, else nil.
-func (h *hold) life(id uint64, rec *Record) {
+// life ends the row of a connection's transitions and keeps a place after them
+// for its record. It returns the numbers of all these, for decide.
+func (h *hold) life(id uint64) []int {
+	row := append(h.pending[id], h.base+len(h.items))
+	h.items = append(h.items, heldItem{})
+	delete(h.pending, id)
+	return row
+}
+
+// decide says what becomes of a row; rec is the connection's record if it is
+// kept, else nil.
+func (h *hold) decide(row []int, rec *Record) {
 	f := dropped
 	if rec != nil {
 		f = kept
-		h.items = append(h.items, heldItem{rec: rec, fate: kept})
+		h.items[row[len(row)-1]-h.base].rec = rec
 	}
-	for _, i := range h.pending[id] {
+	for _, i := range row {
 		h.items[i-h.base].fate = f
 	}
-	delete(h.pending, id)
 	h.release(false)
 }
 

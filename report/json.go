@@ -78,6 +78,7 @@ func (o *jsonDoc) End(f *Final) {
 			slices.SortFunc(o.sorted, o.Sort.by())
 		}
 		for _, r := range o.sorted {
+			f.Mark(r)
 			o.write(r)
 		}
 		o.W.WriteByte(']')
@@ -90,7 +91,16 @@ func (o *jsonDoc) End(f *Final) {
 		o.W.WriteByte(']')
 	}
 	if o.Parts.Has(PartFindings) {
-		o.W.WriteString(`,"findings":[]`)
+		o.W.WriteString(`,"findings":[`)
+		for i := range f.Findings {
+			o.buf = o.buf[:0]
+			if i > 0 {
+				o.buf = append(o.buf, ',')
+			}
+			o.buf = AppendFinding(append(o.buf, '\n'), &f.Findings[i], f.event())
+			o.W.Write(o.buf)
+		}
+		o.W.WriteByte(']')
 	}
 	if o.Parts.Has(PartServices) {
 		o.W.WriteString(`,"services":`)

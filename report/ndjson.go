@@ -12,7 +12,7 @@ var ndjsonFormat = &Format{
 }
 
 // ndjson writes one object per line: the capture, always; transitions and
-// connections in the order of (time, frame, id); the summary last. The
+// connections in the order of (time, frame, id); the findings; the summary last. The
 // services are an array inside the summary line.
 type ndjson struct {
 	*Env
@@ -31,6 +31,11 @@ func (o *ndjson) Transition(t *tracker.Transition) { o.line(AppendTransition(o.b
 func (o *ndjson) Connection(r *Record) { o.line(r.AppendJSON(o.buf[:0])) }
 
 func (o *ndjson) End(f *Final) {
+	if o.Parts.Has(PartFindings) {
+		for i := range f.Findings {
+			o.line(AppendFinding(o.buf[:0], &f.Findings[i], f.event()))
+		}
+	}
 	var b []byte
 	switch {
 	case o.Parts.Has(PartSummary):

@@ -50,6 +50,13 @@ const playStart = 1767323045_000000006
 // options, whose outputs are the formats named; it returns what they wrote.
 func play(t *testing.T, text string, opts Options, parts Parts, formats ...string) []string {
 	t.Helper()
+	_, out := playReport(t, text, opts, parts, formats...)
+	return out
+}
+
+// playReport is play, and returns the report, too.
+func playReport(t *testing.T, text string, opts Options, parts Parts, formats ...string) (*Report, []string) {
+	t.Helper()
 	all, err := ParseLadders(strings.NewReader(text))
 	if err != nil {
 		t.Fatal(err)
@@ -87,6 +94,7 @@ func play(t *testing.T, text string, opts Options, parts Parts, formats ...strin
 	r.Begin(&st)
 	tr.Process(b)
 	r.Batch(b)
+	r.Ending(&st, tr.Totals(), tr.Usage())
 	tr.Finish()
 	if err := r.End(&st, tr.Totals(), tr.Census()); err != nil {
 		t.Fatal(err)
@@ -95,7 +103,7 @@ func play(t *testing.T, text string, opts Options, parts Parts, formats ...strin
 	for i := range writers {
 		out = append(out, writers[i].String())
 	}
-	return out
+	return r, out
 }
 
 const allParts = PartSummary | PartFindings | PartConnections | PartTransitions | PartServices | PartTop

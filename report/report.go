@@ -4,6 +4,7 @@ import (
 	"bufio"
 
 	"tcpstate/capture"
+	"tcpstate/report/detect"
 	"tcpstate/tracker"
 )
 
@@ -12,22 +13,35 @@ type Options struct {
 	Selection
 	Style
 	Outputs []Output
+	// Detect says what findings are looked for. None are if no output tells of
+	// them, unless Judge is set: then the caller wants to know (Reaching).
+	Detect detect.Options
+	Judge  bool
 }
 
 // Report turns what a tracker finds into outputs. Begin comes first, then the
-// tracker runs with Observer, then End.
+// tracker runs with Observer, then Ending, the tracker's Finish and End.
 type Report struct {
-	opts    Options
-	outs    []sink
-	window  window
-	record  Record // of the life being handled; reused
-	records bool   // somebody needs records
-	hold    *hold
-	tally   tally
-	serv    *services
-	census  *census // of the selection; nil when the tracker's own is right
-	capture *Capture
-	err     error
+	opts     Options
+	outs     []sink
+	window   window
+	record   Record // of the life being handled; reused
+	records  bool   // somebody needs records
+	hold     *hold
+	waiting  []waiting // with a --where that speaks of findings only
+	tally    tally
+	serv     *services
+	census   *census // of the selection; nil when the tracker's own is right
+	findings findings
+	capture  *Capture
+	err      error
+}
+
+// waiting is a life over which --where cannot decide before the findings are known.
+// All that were told until then are kept, some 400 octets each.
+type waiting struct {
+	life tracker.Life
+	row  []int // of hold, if there is one
 }
 
 // sink is one output at work.
@@ -49,20 +63,27 @@ func New(opts Options) *Report {
 		}
 		r.outs = append(r.outs, s)
 	}
-	r.records = opts.Where != nil || r.shows(PartConnections) || r.shows(PartTop)
+	byFinding := opts.Where != nil && opts.Where.findings
+	r.records = opts.Where != nil || r.shows(PartConnections|PartTop)
 	if opts.Active() && r.shows(PartSummary) {
 		r.census = &census{}
 	}
 	if opts.Where != nil && r.transitions() {
 		r.hold = newHold(r.held)
 	}
+	if opts.Judge || byFinding || r.shows(wanted) {
+		r.findings.engine = detect.New(opts.Detect)
+	}
+	if byFinding {
+		r.findings.kept = map[detect.Ref]bool{}
+	}
 	return r
 }
 
-// shows reports whether any output shows the part.
+// shows reports whether any output shows one of the parts.
 func (r *Report) shows(p Parts) bool {
 	for _, o := range r.outs {
-		if o.parts.Has(p) {
+		if o.parts&p != 0 {
 			return true
 		}
 	}
@@ -77,6 +98,9 @@ func (r *Report) Observer() tracker.Observer {
 	o := tracker.Observer{Life: r.life}
 	if r.transitions() {
 		o.Transition = r.transition
+	}
+	if r.findings.engine != nil {
+		o.Case, o.Cases = r.examine, r.cases
 	}
 	return o
 }
@@ -127,29 +151,53 @@ func (r *Report) emitTransition(t *tracker.Transition) {
 }
 
 func (r *Report) life(l *tracker.Life) {
+	var row []int
+	if r.hold != nil {
+		row = r.hold.life(l.ID)
+	}
+	if r.opts.Where != nil && r.opts.Where.findings && !r.findings.asked {
+		r.waiting = append(r.waiting, waiting{*l, row})
+		return
+	}
+	r.decide(l, row)
+}
+
+// decide reports a life if it is to be; row is its place in hold.
+func (r *Report) decide(l *tracker.Life, row []int) {
 	if r.records {
 		r.record.Fill(l)
+		r.findings.mark(&r.record)
 	}
-	ok, err := r.opts.keep(r.window, l, &r.record)
-	if err != nil && r.err == nil {
-		r.err = err
-	}
+	ok := r.opts.lies(r.window, l) && (r.opts.Where == nil || r.matches(&r.record))
 	if ok {
 		r.tally.add(l)
 		r.serv.add(l)
 		if r.census != nil {
 			r.census.life(l)
 		}
+		if r.findings.kept != nil {
+			r.findings.kept[detect.Ref{ID: l.ID, Incarnation: l.Incarnation}] = true
+		}
 	}
 	switch {
 	case r.hold != nil && ok:
 		rec := r.record
-		r.hold.life(l.ID, &rec)
+		r.hold.decide(row, &rec)
 	case r.hold != nil:
-		r.hold.life(l.ID, nil)
+		r.hold.decide(row, nil)
 	case ok:
 		r.emitRecord(&r.record)
 	}
+}
+
+// matches reports whether --where keeps the record. An error drops it, and is
+// told at the end.
+func (r *Report) matches(rec *Record) bool {
+	ok, err := r.opts.Where.Match(rec)
+	if err != nil && r.err == nil {
+		r.err = err
+	}
+	return ok
 }
 
 func (r *Report) emitRecord(rec *Record) {
@@ -166,6 +214,7 @@ func (r *Report) emitRecord(rec *Record) {
 // held takes what hold lets through.
 func (r *Report) held(it *heldItem) {
 	if it.rec != nil {
+		r.findings.mark(it.rec) // it may have waited for its turn until they were known
 		r.emitRecord(it.rec)
 		return
 	}
@@ -178,6 +227,13 @@ func (r *Report) End(st *capture.Stats, tot tracker.Totals, states [tracker.NumS
 	if r.capture == nil {
 		r.Begin(st) // nothing was read
 	}
+	if !r.findings.asked {
+		if r.findings.ending.Stats == nil {
+			r.Ending(st, tot, nil)
+		}
+		r.conclude()
+	}
+	r.findings.choose()
 	if r.hold != nil {
 		r.hold.release(true)
 	}
@@ -190,8 +246,11 @@ func (r *Report) End(st *capture.Stats, tot tracker.Totals, states [tracker.NumS
 	}
 	f := &Final{
 		Capture:  NewCapture(st),
-		Summary:  r.tally.summary(st, resets, tot.Copies, stateCensus(states)),
+		Summary:  r.tally.summary(st, resets, tot.Copies, stateCensus(states), countSeverities(r.findings.found, detect.Note)),
 		Services: r.serv.list(),
+		Findings: r.findings.found,
+		Hidden:   len(r.findings.hidden),
+		Mark:     r.findings.mark,
 	}
 	for _, o := range r.outs {
 		o.End(f)

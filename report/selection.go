@@ -53,13 +53,6 @@ func (w window) overlaps(l *tracker.Life) bool {
 	return l.End >= w.since
 }
 
-// keep reports whether l is reported; r is its record.
-func (s *Selection) keep(w window, l *tracker.Life, r *Record) (bool, error) {
-	if !s.stream(l.ID) || !w.overlaps(l) {
-		return false, nil
-	}
-	if s.Where == nil {
-		return true, nil
-	}
-	return s.Where.Match(r)
-}
+// lies reports whether l is among the streams asked for and in the window. What
+// --where says comes on top of that.
+func (s *Selection) lies(w window, l *tracker.Life) bool { return s.stream(l.ID) && w.overlaps(l) }

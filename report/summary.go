@@ -124,11 +124,11 @@ func (t *tally) add(l *tracker.Life) {
 }
 
 // summary puts everything that was counted together.
-func (t *tally) summary(st *capture.Stats, resets [tracker.NumResetClasses]uint64, copies uint64, census []StateCensus) *Summary {
+func (t *tally) summary(st *capture.Stats, resets [tracker.NumResetClasses]uint64, copies uint64, census []StateCensus, findings Counts) *Summary {
 	s := &Summary{
 		Packets: st.Packets, Segments: st.Selected, Connections: t.lives,
 		Skipped: Counts{}, States: census,
-		Findings: Counts{{"note", 0}, {"warning", 0}, {"error", 0}},
+		Findings: findings,
 		Quality: Quality{
 			Midstream: t.midstream, Copies: copies,
 			Dropped: st.Dropped, IfDropped: st.IfDropped, TimeBack: st.TimeBack, Quotes: st.Quotes,

@@ -16,17 +16,20 @@ var tableFormat = &Format{
 	Parts: PartSummary | PartFindings | PartServices | PartTop,
 	Can:   PartSummary | PartFindings | PartConnections | PartTransitions | PartServices | PartTop,
 	New: func(e *Env) Formatter {
-		by := order(byID)
-		interesting := order(byInterest)
+		o := &table{Env: e, all: top{n: e.Limit, cmp: byID}, top: top{n: max(e.Limit, topCandidates), cmp: byInterest}}
 		if e.Sort != nil {
-			by, interesting = e.Sort.by(), e.Sort.by()
+			o.all.cmp, o.top = e.Sort.by(), top{n: e.Limit, cmp: e.Sort.by()}
 		}
-		return &table{Env: e, all: top{n: e.Limit, cmp: by}, top: top{n: e.Limit, cmp: interesting}}
+		return o
 	},
 }
 
+// topCandidates is among how many connections those to look at first are chosen
+// when the findings are known: most connections are told of before that.
+const topCandidates = 1000
+
 // table is the report for people. However long the capture, it keeps no more
-// than Limit rows of each kind.
+// than Limit rows of each kind, or topCandidates.
 type table struct {
 	*Env
 	all, top    top
@@ -58,19 +61,31 @@ func (o *table) Connection(r *Record) {
 
 func (o *table) End(f *Final) {
 	o.span(f.Summary)
-	o.captureLine(f)
+	if !o.Quiet {
+		o.captureLine(f)
+	}
+	if o.Parts.Has(PartFindings) {
+		o.findings(f)
+	}
 	if o.Parts.Has(PartSummary) {
 		o.states(f.Summary)
 		o.closes(f.Summary)
+		if !o.Parts.Has(PartFindings) {
+			o.printf("  findings: %s\n", worstFirst(f.Summary.Findings))
+		}
 	}
 	if o.Parts.Has(PartServices) {
 		o.services(f)
 	}
 	if o.Parts.Has(PartTop) {
-		o.connections("Connections to look at first", &o.top)
+		rows := o.top.marked(f)
+		if o.Sort == nil {
+			slices.SortFunc(rows, byFindings(f.Findings, byInterest))
+		}
+		o.connections("Connections to look at first", rows[:min(len(rows), o.Limit)], o.top.total)
 	}
 	if o.Parts.Has(PartConnections) {
-		o.connections("Connections", &o.all)
+		o.connections("Connections", o.all.marked(f), o.all.total)
 	}
 	if o.Parts.Has(PartTransitions) {
 		o.changes()
@@ -229,21 +244,27 @@ func (o *table) services(f *Final) {
 	o.rows(&g, uint64(len(f.Services)))
 }
 
-// connections is a table of those that t kept.
-func (o *table) connections(title string, t *top) {
+// connections is a table of some of total connections. The findings have a column
+// where there are any.
+func (o *table) connections(title string, rows []*Record, total uint64) {
 	o.title(title)
 	g := grid{heads: []string{">id", "client", "state", "server", "state", "close", "by", "reset", ">duration", "start"}}
-	for _, r := range t.sorted() {
-		by, reset := cmp.Or(r.Close.By, "-"), cmp.Or(r.Close.Reset, "-")
-		id := fmt.Sprint(r.ID)
-		if r.Incarnation > 0 {
-			id += fmt.Sprintf(".%d", r.Incarnation)
-		}
-		g.add(id, r.Client.addrPort().String(), showState(r.Client.State, r.Client.Certainty),
-			r.Server.addrPort().String(), showState(r.Server.State, r.Server.Certainty),
-			r.Close.Kind, by, reset, showSpan(r.Duration), o.brief(r.Start))
+	some := slices.ContainsFunc(rows, func(r *Record) bool { return len(r.Findings) > 0 })
+	if some {
+		g.heads = append(g.heads, "findings")
 	}
-	o.rows(&g, t.total)
+	for _, r := range rows {
+		by, reset := cmp.Or(r.Close.By, "-"), cmp.Or(r.Close.Reset, "-")
+		cells := []string{recordName(uint64(r.ID), uint32(r.Incarnation)),
+			r.Client.addrPort().String(), showState(r.Client.State, r.Client.Certainty),
+			r.Server.addrPort().String(), showState(r.Server.State, r.Server.Certainty),
+			r.Close.Kind, by, reset, showSpan(r.Duration), o.brief(r.Start)}
+		if some {
+			cells = append(cells, cmp.Or(strings.Join(r.Findings, " "), "-"))
+		}
+		g.add(cells...)
+	}
+	o.rows(&g, total)
 }
 
 func (o *table) changes() {
@@ -266,7 +287,12 @@ func (o *table) rows(g *grid, total uint64) {
 	if len(g.rows) > 0 {
 		o.printf("%s", g.text("  ", &o.Style))
 	}
-	if n := total - uint64(len(g.rows)); n > 0 {
+	o.more(total - uint64(len(g.rows)))
+}
+
+// more says how many rows were left out.
+func (o *table) more(n uint64) {
+	if n > 0 {
 		o.printf("  %s\n", o.dim(fmt.Sprintf("… %s more (--limit N shows more, -o csv or -o ndjson all)", showCount(n))))
 	}
 }

@@ -42,3 +42,11 @@ func (t *top) sorted() []*Record {
 	slices.SortFunc(t.recs, t.cmp)
 	return t.recs
 }
+
+// marked is sorted, with the findings as they are known now.
+func (t *top) marked(f *Final) []*Record {
+	for _, r := range t.recs {
+		f.Mark(r)
+	}
+	return t.sorted()
+}

@@ -26,6 +26,9 @@ type Where struct {
 	prog *vm.Program
 	vm   vm.VM
 	src  string
+	// findings: it may ask for the findings of a connection, which are known
+	// only when the capture is over.
+	findings bool
 }
 
 // whereEnv is a Record without its methods, which would be callable.
@@ -98,11 +101,22 @@ func (absence) Visit(n *ast.Node) {
 	}
 }
 
+// mention looks for the field findings, under whatever way of writing it.
+type mention struct{ found bool }
+
+func (m *mention) Visit(n *ast.Node) {
+	switch x := (*n).(type) {
+	case *ast.IdentifierNode:
+		m.found = m.found || x.Value == "findings" || x.Value == "$env"
+	}
+}
+
 // ParseWhere compiles an expression. The error is an *ExprError.
 func ParseWhere(src string) (*Where, error) {
-	p, err := expr.Compile(src, expr.Env(whereEnv{}), expr.AsBool(), expr.Patch(absence{}))
+	var m mention
+	p, err := expr.Compile(src, expr.Env(whereEnv{}), expr.AsBool(), expr.Patch(absence{}), expr.Patch(&m))
 	if err == nil {
-		return &Where{prog: p, src: src}, nil
+		return &Where{prog: p, src: src, findings: m.found}, nil
 	}
 	x := &ExprError{Expr: src, Reason: plain(err.Error())}
 	var fe *file.Error

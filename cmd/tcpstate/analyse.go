@@ -36,10 +36,18 @@ func (c *cli) analyse(f *flags) error {
 			err = o.commit()
 		}
 	}
-	if err != nil {
+	switch {
+	case err == nil:
+		err = c.verdict(f, end)
+	case quiet(err) != nil:
 		return quiet(err)
+	default:
+		err = nil // who closed our output has seen enough, but not what the findings come to
 	}
-	return c.verdict(f, end)
+	if failed := c.fail(f, r); err == nil {
+		err = failed
+	}
+	return err
 }
 
 // ending is how reading came to its end.
@@ -110,6 +118,7 @@ func (c *cli) follow(f *flags, src capture.Source, r *report.Report, intr *inter
 	if e.err == io.EOF {
 		e.err = nil
 	}
+	r.Ending(&e.stats, t.Totals(), t.Usage())
 	t.Finish()
 	return e, r.End(&e.stats, t.Totals(), t.Census())
 }

@@ -12,12 +12,15 @@ import (
 
 	"tcpstate/capture"
 	"tcpstate/report"
+	"tcpstate/report/detect"
 	"tcpstate/tracker"
 )
 
 // flags is the command line, understood and checked.
 type flags struct {
 	help, version, list bool
+	catalogue           bool // tcpstate findings [ID]
+	finding             string
 
 	paths     []string
 	iface     string
@@ -31,6 +34,7 @@ type flags struct {
 	outputs   []outputSpec
 	report    report.Options // without Outputs
 	tracker   tracker.Config
+	failOn    detect.Severity // with report.Judge
 	quiet     bool
 	verbose   bool
 	truncated bool // --allow-truncated
@@ -44,6 +48,8 @@ type raw struct {
 	files, outputs, hosts, nets, ports, vlans []string
 	filter, filterFile, show, where, stream   string
 	since, until, sort, osName, clock         string
+	sets, disabled                            []string
+	minSeverity, failOn, ephemeral            string
 	numeric                                   bool
 	limit                                     int
 	count                                     int64
@@ -81,9 +87,14 @@ func define(f *flags, r *raw) *pflag.FlagSet {
 	fs.StringVar(&r.since, "since", "", "")
 	fs.StringVar(&r.until, "until", "", "")
 	fs.StringVar(&r.sort, "sort", "", "")
+	fs.StringArrayVar(&r.sets, "set", nil, "")
+	fs.StringSliceVar(&r.disabled, "disable", nil, "")
+	fs.StringVar(&r.minSeverity, "min-severity", severities[0], "")
+	fs.StringVar(&r.failOn, "fail-on", failNever, "")
 	fs.StringVar(&r.osName, "os", "linux", "")
 	fs.DurationVar(&r.timeWait, "time-wait", 0, "")
 	fs.DurationVar(&r.finTimeout, "fin-timeout", 0, "")
+	fs.StringVar(&r.ephemeral, "ports", "", "")
 	fs.DurationVar(&f.duration, "duration", 0, "")
 	fs.BoolVar(&f.truncated, "allow-truncated", false, "")
 	fs.BoolVar(&f.checksums, "verify-checksums", false, "")
@@ -107,7 +118,11 @@ func parseFlags(args []string) (*flags, error) {
 	if f.help || f.version || f.list {
 		return f, nil
 	}
-	for _, step := range []func(*flags, *raw, *pflag.FlagSet) error{checkInput, checkSelection, checkTimers, checkReport, checkOutputs} {
+	steps := []func(*flags, *raw, *pflag.FlagSet) error{checkInput, checkSelection, checkTimers, checkFindings, checkReport, checkOutputs}
+	if isCatalogue(f, r, fs) {
+		steps = []func(*flags, *raw, *pflag.FlagSet) error{checkCatalogue, checkReport, checkOutputs}
+	}
+	for _, step := range steps {
 		if err := step(f, r, fs); err != nil {
 			return nil, usageError(err)
 		}
@@ -296,7 +311,7 @@ func checkReport(f *flags, r *raw, fs *pflag.FlagSet) (err error) {
 		return fmt.Errorf("--limit %d: the number of rows is not negative", r.limit)
 	}
 	o.Limit = r.limit
-	o.Verbose = f.verbose
+	o.Verbose, o.Quiet = f.verbose, f.quiet
 	if fs.Changed("sort") {
 		if o.Sort, err = report.ParseSort(r.sort); err != nil {
 			return fmt.Errorf("--sort: %w", err)

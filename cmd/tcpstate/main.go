@@ -17,6 +17,7 @@ import (
 // Exit statuses (interface.md).
 const (
 	exitOK          = 0
+	exitFindings    = 1   // a finding reaches --fail-on
 	exitUsage       = 2   // usage, or a bad expression
 	exitDamaged     = 3   // input unreadable or damaged; what could be read is reported
 	exitNoCapture   = 4   // a live capture cannot start
@@ -66,6 +67,8 @@ func (c *cli) main(args []string) error {
 		return quiet(err)
 	case f.list:
 		return c.listInterfaces()
+	case f.catalogue:
+		return c.catalogue(f)
 	}
 	return c.analyse(f)
 }

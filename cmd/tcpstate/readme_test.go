@@ -12,6 +12,8 @@ import (
 	"github.com/spf13/pflag"
 
 	"tcpstate/capture"
+	"tcpstate/report"
+	"tcpstate/report/detect"
 	"tcpstate/tracker"
 )
 
@@ -26,8 +28,8 @@ func readPage(t *testing.T, name string) string {
 	return string(b)
 }
 
-// What README.md shows is what the program prints and what compiles. -update
-// puts both into the page.
+// What README.md shows is what the program prints, what compiles and what can be
+// found. -update puts all of it into the page.
 func TestReadmeShowsWhatIs(t *testing.T) {
 	page := readPage(t, "README.md")
 	example := exampleText(t)
@@ -40,16 +42,25 @@ func TestReadmeShowsWhatIs(t *testing.T) {
 			return "```go\n" + example + "```\n"
 		}
 		command, _, _ := strings.Cut(strings.TrimPrefix(block, "```console\n"), "\n")
-		args := strings.Fields(strings.TrimPrefix(command, "$ tcpstate "))
+		words, status := strings.CutSuffix(strings.TrimPrefix(command, "$ tcpstate "), "; echo $?")
 		var stdout, stderr bytes.Buffer
-		if code := run(args, nil, &stdout, &stderr); code != exitOK || stderr.Len() > 0 {
+		code := run(strings.Fields(words), nil, &stdout, &stderr)
+		switch {
+		case status:
+			fmt.Fprintf(&stdout, "%s%d\n", &stderr, code)
+		case code != exitOK || stderr.Len() > 0:
 			t.Errorf("%s: exit status %d: %s", command, code, &stderr)
 		}
 		return "```console\n" + command + "\n" + stdout.String() + "```\n"
 	})
-	if n < 2 {
+	if n < 3 {
 		t.Errorf("only %d blocks", n)
 	}
+	table := regexp.MustCompile(`(?s)(<!-- findings:[^\n]*-->\n).*?(<!-- end of findings -->\n)`)
+	if !table.MatchString(now) {
+		t.Error("no table of findings")
+	}
+	now = table.ReplaceAllString(now, "${1}\n"+strings.ReplaceAll(report.CatalogueMarkdown(detect.Catalogue), "$", "$$")+"\n${2}")
 	if now == page {
 		return
 	}

@@ -10,10 +10,9 @@ import (
 	"tcpstate/report"
 )
 
-// What the program writes of every capture is as the schema says, begins with
-// the capture and ends with the summary.
-func TestCapturesFollowTheSchema(t *testing.T) {
-	files := captureFiles(t)
+// reportSchema is the schema of all that the program writes.
+func reportSchema(t *testing.T) *jsonschema.Schema {
+	t.Helper()
 	schema, err := jsonschema.UnmarshalJSON(bytes.NewReader(report.SchemaJSON))
 	if err != nil {
 		t.Fatal(err)
@@ -22,7 +21,14 @@ func TestCapturesFollowTheSchema(t *testing.T) {
 	if err := c.AddResource("mem:///schema.json", schema); err != nil {
 		t.Fatal(err)
 	}
-	compiled := c.MustCompile("mem:///schema.json")
+	return c.MustCompile("mem:///schema.json")
+}
+
+// What the program writes of every capture is as the schema says, begins with
+// the capture and ends with the summary.
+func TestCapturesFollowTheSchema(t *testing.T) {
+	files := captureFiles(t)
+	compiled := reportSchema(t)
 	const parts = "summary,findings,connections,transitions,services"
 	for _, f := range files {
 		var stdout, stderr bytes.Buffer

@@ -23,11 +23,13 @@ there and how sure that is
   tcpstate [flags] FILE...                        analyse captures and report
   tcpstate [flags] -r FILE [-r FILE...] [FILTER]  the same, tcpdump's way
   tcpstate [flags] -i IFACE [FILTER]              live until interrupted, then report
+  tcpstate findings [ID]                          what can be found, or all about one
 
 FILE is pcap or pcapng, plain or compressed with gzip or zstd; "-" is standard
 input. Several files are one capture, merged in time order. FILTER is a pcap
 filter expression. A state with ? is presumed: the segment that causes it was
-seen on its way. One with ~ elapsed: a timer ran out.
+seen on its way. One with ~ elapsed: a timer ran out. A finding says what is
+wrong, with the frames that prove it. (A file called findings is ./findings.)
 
 Input
   -r, --read FILE             read FILE ("-" is standard input); may be repeated
@@ -56,7 +58,8 @@ FORMATS
       --show PARTS            any of summary, findings, connections, transitions,
                               services, top, with commas between
       --where EXPR            keep connections for which EXPR holds, such as
-                              client.state == "CLOSE-WAIT" && duration > 60;
+                              client.state == "CLOSE-WAIT" && duration > 60, or
+                              "refused" in findings (shown when all is read);
                               the names are those of the JSON records
       --stream N[,N]          keep connections by number (Wireshark's tcp.stream)
       --since T, --until T    keep what lies in this window; T is a time such as
@@ -65,9 +68,21 @@ FORMATS
       --sort FIELD            order rows by FIELD, -FIELD from the largest
       --limit N               rows in tables (20)
 
+Findings
+      --set ID.PARAM=V        change a threshold, such as time-wait-buildup.count=400;
+                              may be repeated; "tcpstate findings ID" names them
+      --disable ID[,ID]       do not look for these; may be repeated
+      --min-severity S        show only note (default), warning or error and above
+      --fail-on S             end with status 1 when a finding reaches note, warning
+                              or error; never (default). What --min-severity hides
+                              counts; what --disable, --where, --stream, --since or
+                              --until leave out does not (with the last four, what
+                              counts ports, TIME-WAIT or attempts is left out, too)
+      --ports LO-HI           the ports that clients connect from (as --os has them)
+
 How states end
-      --os NAME               timers of linux (default), windows, macos, freebsd
-                              or rfc
+      --os NAME               timers and client ports of linux (default), windows,
+                              macos, freebsd or rfc
       --time-wait D           how long TIME-WAIT lasts (60s)
       --fin-timeout D         how long an orphan stays in FIN-WAIT-2 (60s)
 
@@ -76,17 +91,19 @@ How it looks
       --color WHEN            auto, always or never; NO_COLOR is honoured
       --progress WHEN         auto, always or never
   -q, --quiet                 only findings
-  -v, --verbose               more about the input
+  -v, --verbose               more about the input and the findings
   -n, --numeric               accepted; names are never looked up
   -h, --help                  this page
       --version               the version
 
-Exit status: 0 done, 2 wrong usage, 3 input unreadable or damaged (what could
-be read is reported), 4 a live capture cannot start, 130 interrupted.
+Exit status: 0 done, 1 a finding reaches --fail-on, 2 wrong usage, 3 input
+unreadable or damaged (what could be read is reported), 4 a live capture cannot
+start, 130 interrupted. 2 and 4 win over 3, 3 over 1.
 
 Examples
   tcpstate server.pcap
   tcpstate --where 'server.state == "CLOSE-WAIT"' --show connections server.pcap
+  tcpstate -q --fail-on warning test.pcap
   ssh host tcpdump -U -s 256 -w - tcp | tcpstate -r -
   tcpstate -o ndjson --show transitions server.pcap | jq -c 'select(.id == 3)'
 `

@@ -1,0 +1,124 @@
+package report
+
+import (
+	"slices"
+
+	"tcpstate/capture"
+	"tcpstate/report/detect"
+	"tcpstate/tracker"
+)
+
+// findings is the part of a Report that looks for what is wrong. It hands the
+// lives that are reported, and only those, to the detectors, and asks them when
+// the last is told.
+//
+// The order of things at the end: the tracker tells all cases that are left,
+// then the findings are worked out, then it tells the lives. So the records of
+// these know the findings that they are part of; records written before do not.
+type findings struct {
+	engine *detect.Engine // nil: nobody wants to know
+	ending detect.Ending
+	asked  bool // the engine was asked; it is asked once
+	found  []detect.Finding
+	hidden []detect.Finding // below Options.Detect.Min
+	// kept are the lives that --where keeps, where it speaks of findings itself:
+	// then the detectors saw others, too.
+	kept map[detect.Ref]bool
+}
+
+// wanted are the parts that tell of findings: as they are, counted, or by id.
+const wanted = PartFindings | PartSummary | PartConnections | PartTop
+
+// Ending says what the findings are worked out from besides the cases: the
+// statistics of the source, which is at its end, and the totals and the usage of
+// the tracker. It is called before the tracker's Finish.
+func (r *Report) Ending(st *capture.Stats, tot tracker.Totals, usage *tracker.Usage) {
+	r.findings.ending = detect.Ending{Stats: st, Totals: tot, Usage: usage}
+}
+
+// examine hands a life to the detectors if it is reported.
+func (r *Report) examine(c *tracker.Case) {
+	ok := r.opts.lies(r.window, c.Life)
+	if w := r.opts.Where; ok && w != nil && !w.findings {
+		r.record.Fill(c.Life)
+		ok = r.matches(&r.record)
+	}
+	if ok {
+		r.findings.engine.Case(c)
+	}
+}
+
+// cases is told when there are no more.
+func (r *Report) cases() {
+	if r.findings.ending.Stats != nil {
+		r.conclude()
+	}
+}
+
+// conclude asks for the findings, and decides over the lives that wait for them.
+func (r *Report) conclude() {
+	f := &r.findings
+	if f.engine == nil || f.asked {
+		return
+	}
+	f.asked = true
+	if f.ending.Usage == nil || r.opts.Active() {
+		// Usage counts all connections; what is said of a selection must not be
+		// taken from others.
+		f.ending.Usage = &tracker.Usage{}
+	}
+	f.found = f.engine.Findings(f.ending)
+	f.hidden = f.engine.Hidden()
+	for i := range r.waiting {
+		w := &r.waiting[i]
+		r.decide(&w.life, w.row)
+	}
+	r.waiting = nil
+}
+
+// choose drops the findings that no life is part of that is reported.
+func (f *findings) choose() {
+	if f.kept == nil {
+		return
+	}
+	foreign := func(x detect.Finding) bool {
+		refs := x.Refs()
+		return len(refs) > 0 && !slices.ContainsFunc(refs, func(r detect.Ref) bool { return f.kept[r] })
+	}
+	f.found = slices.DeleteFunc(f.found, foreign)
+	f.hidden = slices.DeleteFunc(f.hidden, foreign)
+}
+
+// mark notes on a record which findings it is part of, as far as that is known.
+func (f *findings) mark(r *Record) {
+	if f.engine != nil {
+		r.Findings = f.engine.Of(detect.Ref{ID: uint64(r.ID), Incarnation: uint32(r.Incarnation)})
+	}
+}
+
+// Reaching returns how many findings are at least as severe as s, by severity, and
+// how many of these are not shown, for Options.Detect.Min is above them. It is
+// known after End.
+func (r *Report) Reaching(s detect.Severity) (n Counts, hidden int) {
+	for _, f := range r.findings.hidden {
+		if f.Severity >= s {
+			hidden++
+		}
+	}
+	return countSeverities(slices.Concat(r.findings.found, r.findings.hidden), s), hidden
+}
+
+// countSeverities counts the findings at or above least.
+func countSeverities(l []detect.Finding, least detect.Severity) Counts {
+	var c Counts
+	for s := least; s <= detect.Error; s++ {
+		n := Count{Name: s.String()}
+		for i := range l {
+			if l[i].Severity == s {
+				n.N++
+			}
+		}
+		c = append(c, n)
+	}
+	return c
+}
