@@ -199,7 +199,7 @@ type Account struct {
 
 	// Keepalive probes that it sent (RFC 9293 section 3.8.4).
 	Probes        uint32
-	Answered      uint32 // of these, answered before the next one
+	Answered      uint32 // of these, answered before the next one, by anything but a RST
 	ProbeIdle     int64  // ns idle before the first of the latest row
 	ProbeInterval int64  // ns between the latest two in a row; 0 if there were none
 	ProbeFrames   [2]uint64

@@ -49,7 +49,7 @@ func (a *ledger) again(e *Event, b *ledger) {
 // macOS). A repeat has newer ones.
 func (a *ledger) overtaken(e *Event) bool {
 	switch d := a.order(e); {
-	case d <= 0 && d >= -idNear:
+	case d < 0 && d >= -idNear:
 		return true
 	case e.Opts&capture.OptTS == 0 || !a.HasTS:
 		return false
@@ -60,9 +60,9 @@ func (a *ledger) overtaken(e *Event) bool {
 
 // sentAgain reports that what fills a hole so soon after the segment before it
 // that it may have been overtaken by it was in fact sent after that: its IP identification
-// is the newer, or its timestamp is newer than that of what left the hole, or, where there are no timestamps, the
-// peer's duplicate acknowledgment has had the time to reach its sender. Then the
-// first copy was lost before it came here.
+// is the newer, or its timestamp is newer than that of what left the hole, or,
+// where there are no timestamps, the peer's duplicate acknowledgment has had the
+// time to reach its sender. Then the first copy was lost before it came here.
 func (a *ledger) sentAgain(e *Event, xe, ye *Endpoint) bool {
 	switch d := a.order(e); {
 	case a.gapAt == 0 || d <= 0 && d >= -idNear:
@@ -81,17 +81,17 @@ func (a *ledger) sentAgain(e *Event, xe, ye *Endpoint) bool {
 const idNear = 64
 
 // order is how much later than its sender's newest payload the segment was sent,
-// counted in IP identifications; unknown where there are none.
+// counted in IP identifications; noOrder where there are none.
 func (a *ledger) order(e *Event) int {
 	if e.IPID == 0 || a.newestID == 0 {
-		return unknown
+		return noOrder
 	}
 	return int(int16(e.IPID - a.newestID))
 }
 
-const unknown = 1 << 20
+const noOrder = 1 << 20
 
-// soonest is below what a path may reorder (Wireshark's bound for
+// soonest is within what a path may reorder neighbours (Wireshark's bound for
 // out-of-order, too).
 const soonest = 3 * ms
 
