@@ -81,6 +81,7 @@ type decoder struct {
 	quotes    uint64
 	tagged    uint64
 	timeBack  uint64
+	backBy    int64
 	prev      int64
 	first     int64
 	last      int64
@@ -105,6 +106,7 @@ func (d *decoder) frame(f *frame, b *Batch) {
 		} else if f.time < d.prev {
 			back = TimeBack
 			d.timeBack++
+			d.backBy = max(d.backBy, d.prev-f.time)
 		}
 		d.prev = f.time
 		if f.time > d.last {
@@ -170,7 +172,7 @@ func (d *decoder) tag(id uint16) {
 // stats fills in what the decoder counts.
 func (d *decoder) stats(st *Stats) {
 	st.Packets, st.Segments, st.Selected = d.frames, d.segments, d.selected
-	st.Quotes, st.TaggedTCP, st.TimeBack = d.quotes, d.tagged, d.timeBack
+	st.Quotes, st.TaggedTCP, st.TimeBack, st.BackBy = d.quotes, d.tagged, d.timeBack, d.backBy
 	if d.prev != never {
 		st.First, st.Last = d.first, d.last
 	}

@@ -38,6 +38,7 @@ type Stats struct {
 	Dropped    uint64
 	IfDropped  uint64
 	TimeBack   uint64 // frames whose time is before the frame before
+	BackBy     int64  // by how much at the most, ns
 	TaggedTCP  uint64 // TCP segments in VLAN-tagged frames: a filter without "vlan" misses them
 	Quotes     uint64 // TCP headers quoted in ICMP errors
 	ReadBytes  int64  // octets of input consumed, of all files, before decompression: for progress

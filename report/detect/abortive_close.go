@@ -38,6 +38,7 @@ isn 1000 9000
 	Sources:  []string{"RFC 9293 section 3.10.5", "Linux tcp_disconnect, tcp_close (SO_LINGER 0)", "oracle 10_linger0_abort"},
 	Signs:    tracker.SignRst,
 	Withheld: FlagsOnly,
+	Lowered:  Missed, // a FIN before it, maybe
 	New: func(s *Setup) Watcher {
 		return &aborts{count: s.Count("count"), share: s.Value("share"), slack: s.Span("slack")}
 	},
@@ -72,7 +73,7 @@ func (w *aborts) Case(c *tracker.Case) {
 	if mine == nil || peer == nil {
 		return
 	}
-	v := abortedAt{bare: !r.Has(capture.ACK), idle: r.Time - max(mine.Time, peer.Time)}
+	v := abortedAt{bare: !r.Has(capture.ACK), idle: max(0, r.Time-max(mine.Time, peer.Time))}
 	text := "RST,ACK at SND.NXT"
 	switch {
 	case v.bare && (r.Time-peer.Time <= c.RTT(int(x), unmeasured)+w.slack || !c.Ends[x].Spoke):

@@ -2,6 +2,7 @@ package detect
 
 import (
 	"cmp"
+	"math/bits"
 	"slices"
 
 	"tcpstate/tracker"
@@ -19,8 +20,10 @@ func RefOf(c *tracker.Case) Ref { return Ref{c.Life.ID, c.Life.Incarnation} }
 // Item is one connection that a detector found something in.
 type Item[V any] struct {
 	Ref
-	At, Last int64 // packet times, ns: of the first and the last thing found
-	V        V     // what the detector wants to know of it later
+	At, Last int64  // packet times, ns: of the first and the last thing found
+	V        V      // what the detector wants to know of it later
+	begins   uint64 // its first frame
+	quoted   []uint64
 	proof    []Proof
 }
 
@@ -30,7 +33,7 @@ type Group[K comparable, V any] struct {
 	Items []Item[V] // in order of their cases
 	// More counts connections beyond what is kept; their V is lost.
 	More int
-	kept int // items with proof
+	made int // groups made before
 }
 
 // Bag groups what a detector finds by subject. Its memory is bounded: beyond
@@ -45,8 +48,9 @@ type Bag[K comparable, V any] struct {
 const (
 	// maxShown is how many connections a finding shows as evidence.
 	maxShown = 5
-	// maxProven is for how many connections of a subject the proof is kept:
-	// other findings may swallow some.
+	// maxProven is for how many connections of a subject the proof is kept, and
+	// again for as many of each doubling of their number: other findings may swallow
+	// all of the first.
 	maxProven = 16
 	maxItems  = 1 << 18
 	maxGroups = 1 << 16
@@ -64,7 +68,7 @@ func (b *Bag[K, V]) Add(key K, c *tracker.Case, at, last int64, v V, proof func(
 		if b.groups == nil {
 			b.groups = map[K]*Group[K, V]{}
 		}
-		g = &Group[K, V]{Key: key}
+		g = &Group[K, V]{Key: key, made: len(b.groups)}
 		b.groups[key] = g
 	}
 	if b.n >= maxItems {
@@ -72,12 +76,47 @@ func (b *Bag[K, V]) Add(key K, c *tracker.Case, at, last int64, v V, proof func(
 		return
 	}
 	b.n++
-	it := Item[V]{Ref: RefOf(c), At: at, Last: max(at, last), V: v}
-	if g.kept < maxProven && proof != nil {
+	it := Item[V]{Ref: RefOf(c), At: at, Last: max(at, last), V: v, begins: c.Life.FirstFrame, quoted: quoted(c)}
+	if proof != nil && provenOf(len(g.Items)) {
 		it.proof = proof()
-		g.kept++
 	}
 	g.Items = append(g.Items, it)
+}
+
+// quoted lists the frames of ICMP errors: they may quote too little of a segment
+// to have a stream number.
+func quoted(c *tracker.Case) (frames []uint64) {
+	if !c.Has(tracker.SignQuote) {
+		return nil
+	}
+	for i := range c.Trail.Events {
+		if e := &c.Trail.Events[i]; e.Is(tracker.Quoted) {
+			frames = append(frames, e.Frame)
+		}
+	}
+	return frames
+}
+
+// beyond lists the frames of the proof that a display filter on the connection's
+// stream number does not select: those of the stream before, and ICMP errors.
+func (it *Item[V]) beyond() (frames []uint64) {
+	for _, p := range it.proof {
+		if p.Frame < it.begins || slices.Contains(it.quoted, p.Frame) {
+			frames = append(frames, p.Frame)
+		}
+	}
+	return frames
+}
+
+// provenOf reports whether the proof of a subject's connection n, from 0, is kept:
+// of the first maxProven, and of the first maxProven from each doubling of
+// that on.
+func provenOf(n int) bool {
+	if n < maxProven {
+		return true
+	}
+	doubled := maxProven << (bits.Len(uint(n/maxProven)) - 1)
+	return n-doubled < maxProven
 }
 
 // Groups returns the subjects without the connections that another finding
@@ -93,7 +132,7 @@ func (b *Bag[K, V]) Groups(x *Context) []*Group[K, V] {
 	}
 	slices.SortFunc(out, func(a, c *Group[K, V]) int {
 		return cmp.Or(cmp.Compare(a.First(), c.First()), cmp.Compare(a.Items[0].ID, c.Items[0].ID),
-			cmp.Compare(a.Items[0].Incarnation, c.Items[0].Incarnation))
+			cmp.Compare(a.Items[0].Incarnation, c.Items[0].Incarnation), cmp.Compare(a.made, c.made))
 	})
 	return out
 }
@@ -135,7 +174,13 @@ func (g *Group[K, V]) Finding(subject string) Finding {
 		f.refs[i] = it.Ref
 		if it.proof != nil && len(shown) < maxShown {
 			shown = append(shown, Proven{it.ID, it.Incarnation, it.proof})
+			f.beyond = append(f.beyond, it.beyond()...)
 		}
+	}
+	if len(shown) == 0 {
+		// Others tell of all those that the proof was kept of.
+		it := &g.Items[0]
+		shown = []Proven{{it.ID, it.Incarnation, []Proof{{it.begins, "the connection's first frame; its proof was not kept, for there are too many"}}}}
 	}
 	f.Evidence = Evidence{Total: g.Count(), Connections: shown}
 	return f

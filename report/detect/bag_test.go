@@ -1,6 +1,8 @@
 package detect
 
 import (
+	"fmt"
+	"math/bits"
 	"testing"
 )
 
@@ -12,8 +14,8 @@ func TestBagBounds(t *testing.T) {
 		c.Life.ID = uint64(i)
 		b.Add(i%2, c, int64(maxItems-i), 0, i, func() []Proof { asked++; return []Proof{{1, "x"}} })
 	}
-	if asked != 2*maxProven {
-		t.Errorf("%d proofs kept", asked)
+	if doublings := bits.Len(maxItems / 2 / maxProven); asked != 2*maxProven*doublings {
+		t.Errorf("%d proofs kept, of the first %d and in %d doublings", asked, maxProven, doublings-1)
 	}
 	x := &Context{current: &Detector{}, swallows: map[string]map[Ref]bool{"": {Ref{0, 0}: true, Ref{2, 0}: true}}}
 	gs := b.Groups(x)
@@ -39,5 +41,54 @@ func TestBagBounds(t *testing.T) {
 	many.Add(0, c, 0, 0, struct{}{}, nil)
 	if len(many.groups) != maxGroups || many.Lost != 3 || len(many.groups[0].Items) != 2 {
 		t.Errorf("%d groups, %d lost", len(many.groups), many.Lost)
+	}
+}
+
+// However many connections another finding swallows, what is left has evidence.
+func TestBagSwallowed(t *testing.T) {
+	const n = 3000
+	for _, left := range []int{1, 2, 17, n / 2, n - 1} {
+		var b Bag[int, int]
+		c := life(0, 0)
+		gone := map[Ref]bool{}
+		for i := range n {
+			c.Life.ID, c.Life.FirstFrame = uint64(i), uint64(10*i+1)
+			b.Add(7, c, int64(i), int64(i), i, func() []Proof { return []Proof{{uint64(10*i + 2), fmt.Sprint(i)}} })
+			if i < n-left {
+				gone[Ref{uint64(i), 0}] = true
+			}
+		}
+		gs := b.Groups(&Context{current: &Detector{}, swallows: map[string]map[Ref]bool{"": gone}})
+		f := gs[0].Finding("s")
+		if f.Count != left || f.Evidence.Total != left || len(f.Evidence.Connections) == 0 || len(f.Evidence.Connections) > min(left, maxShown) {
+			t.Fatalf("%d left: %+v", left, f)
+		}
+		for _, p := range f.Evidence.Connections {
+			if own := p.Frames[0].Frame / 10; p.ID < n-uint64(left) || own != p.ID {
+				t.Errorf("%d left: %+v", left, p)
+			}
+		}
+		if left > n/2 && f.Evidence.Connections[0].Frames[0].Text == "" {
+			t.Errorf("%d left: no proof", left)
+		}
+	}
+}
+
+// Subjects that begin with the same connection at the same time keep the order in
+// which they came.
+func TestBagOrder(t *testing.T) {
+	for range 20 {
+		var b Bag[string, int]
+		c := life(3, 0)
+		for _, key := range []string{"server", "client", "b", "a"} {
+			b.Add(key, c, 5, 5, 0, nil)
+		}
+		var keys string
+		for _, g := range b.Groups(&Context{current: &Detector{}}) {
+			keys += g.Key + " "
+		}
+		if keys != "server client b a " {
+			t.Fatal(keys)
+		}
 	}
 }

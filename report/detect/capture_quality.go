@@ -28,8 +28,9 @@ var CaptureQuality = &Detector{
 		{"one-direction", Share, 0.1, "of the connections with more than SYNs: captured in one direction", "asymmetric routing of single flows is ordinary"},
 		{"midstream", Share, 0.5, "of the connections: begun before the capture", "a capture on a busy host begins amid some"},
 		{"unseen", Share, 0.001, "of the payload: acknowledged and never captured", "RFC 9293 section 3.10.7.4: only what was sent is acknowledged"},
-		{"copies", Share, 0.1, "of the segments: captured more than once", "oracle 27_duplicates has 36 %; a path that duplicates copies single segments"},
+		{"copies", Share, 0.1, "of the segments, or of the connections' SYNs: captured more than once", "oracle 27_duplicates has 36 %; a path that duplicates copies single segments"},
 		{"backwards", Share, 0.01, "of the frames: earlier than the frame before", "queues of one interface reorder single frames"},
+		{"jump", Span, 1, "by which a single frame is earlier than the one before", "no queue holds frames for so long: the clock was set, or files were joined one behind the other"},
 		{"offload", Share, 0.5, "of the segments with payload: joined by offload", "captures on a host always hold some"},
 	},
 	Example: "#! stats dropped=120\n" +

@@ -17,7 +17,8 @@ var CloseWaitBuildup = &Detector{
 		"entered before its last third and are 2 s old. What counts is how many there were at once. Left out: an endpoint with " +
 		"unacknowledged payload or a closed window before it, whose FIN may be queued, and one that sends payload later that is taken.",
 	Default: Error,
-	Levels:  "by the peak: error from count, warning from warn, below a note. Endpoints younger than the age whose peer half-closed right after its request, and may wait for the answer, do not make an error",
+	Levels: "by the peak: error from count, warning from warn, below a note. Where the service was seen to answer a peer that had half-closed, endpoints younger than the age " +
+		"whose peer half-closed right after its request, and may wait for the answer, make a note at most",
 	Subject: "service A:P, client side or server side",
 	Blame:   "the CLOSE-WAIT side's application",
 	Params: []Param{
@@ -43,7 +44,7 @@ isn 1000 9000
 		"\"ss -tnp state close-wait\" names the process and its descriptors. No sysctl ends CLOSE-WAIT: TCP waits for the application.",
 	Sources: []string{"RFC 9293 sections 3.6 and 3.10.4", "Linux tcp_fin, tcp_close", "oracle 06_close_wait_leak", "oracle 36_soak"},
 	Signs:   tracker.SignFin,
-	Lowered: Missed, Withheld: FlagsOnly,
+	Lowered: Missed | Backwards, Withheld: FlagsOnly,
 	New: func(s *Setup) Watcher {
 		return &closeWaits{count: s.Count("count"), warn: s.Count("warn"), age: s.Span("age"), young: s.Span("young"), parts: int64(s.Count("parts"))}
 	},
@@ -55,6 +56,7 @@ type closeWaits struct {
 	parts       int64
 	bag         Bag[serviceEnd, closeWait]
 	gone        map[serviceEnd]int // closers that answered what came later by RST
+	answered    map[serviceEnd]int // closers that were sent payload, and had only half-closed
 }
 
 func (w *closeWaits) Case(c *tracker.Case) {
@@ -69,16 +71,27 @@ func (w *closeWaits) Case(c *tracker.Case) {
 			continue
 		}
 		key := endOf(c, x)
-		if v.how == foundGone && (w.gone[key] > 0 || len(w.gone) < maxGroups) {
-			if w.gone == nil {
-				w.gone = map[serviceEnd]int{}
-			}
-			w.gone[key]++
+		switch v.how {
+		case foundGone:
+			w.gone = counted(w.gone, key)
+		case usedHalf:
+			w.answered = counted(w.answered, key)
 		}
 		if v.how != usedHalf && (v.lasted() >= w.age || v.how == staysOpen && v.lasted() >= w.young) {
 			w.bag.Add(key, c, v.enter, v.leave, v, nil)
 		}
 	}
+}
+
+// counted counts one more of a key, where there is room for it.
+func counted(m map[serviceEnd]int, key serviceEnd) map[serviceEnd]int {
+	if m == nil {
+		m = map[serviceEnd]int{}
+	}
+	if m[key] > 0 || len(m) < maxGroups {
+		m[key]++
+	}
+	return m
 }
 
 func (w *closeWaits) Findings(x *Context) {
@@ -109,7 +122,7 @@ func (w *closeWaits) raise(x *Context, g *Group[serviceEnd, closeWait]) {
 	slices.SortFunc(g.Items, oldestFirst)
 	var all, sure []interval
 	var oldest *closeWait
-	left, gave := 0, w.gone[g.Key]
+	left, gave, answered := 0, w.gone[g.Key], w.answered[g.Key]
 	for i := range g.Items {
 		v := &g.Items[i].V
 		if i < maxShown {
@@ -124,7 +137,7 @@ func (w *closeWaits) raise(x *Context, g *Group[serviceEnd, closeWait]) {
 			left++
 		}
 		all = append(all, iv)
-		if v.lasted() >= w.age || !v.owes {
+		if v.lasted() >= w.age || !v.owes || answered == 0 {
 			sure = append(sure, iv)
 		}
 	}
@@ -132,10 +145,7 @@ func (w *closeWaits) raise(x *Context, g *Group[serviceEnd, closeWait]) {
 	surely, _, _ := sweep(sure)
 	k := g.Key
 	f := g.Finding(k.subject())
-	f.Severity = w.level(peak)
-	if w.level(surely) < Error {
-		f.Severity = min(f.Severity, Warning)
-	}
+	f.Severity = w.level(surely)
 	f.Blame = blameOf(k.side)
 	f.Metrics = Metrics{{"peak", float64(peak)}, {"peak_at_seconds", seconds(at - x.Start())},
 		{"growth_per_minute", perMinute(came, g.Items[0].V.enter, at)}, {"oldest_seconds", seconds(oldest.lasted())},
@@ -145,8 +155,8 @@ func (w *closeWaits) raise(x *Context, g *Group[serviceEnd, closeWait]) {
 		f.Explanation += fmt.Sprintf(" %s had given up and answered by RST what the %s sent later.", capital(plural(gave, "closer")), k.owner())
 	}
 	if most := w.level(peak); f.Severity < most {
-		f.Explanation += fmt.Sprintf(" Lowered from %s: without those whose peer half-closed right after a request, less than %s ago, and may wait for the answer it is %d at once.",
-			most, span(w.age), surely)
+		f.Explanation += fmt.Sprintf(" Lowered from %s: %s that half-closed got an answer, and without those whose peer did so right after a request, less than %s ago, and may wait for one it is %d at once.",
+			most, plural(answered, "other peer"), span(w.age), surely)
 	}
 	x.Raise(f)
 }

@@ -136,9 +136,10 @@ func acksBeyond(ev []tracker.Event, y uint8, nxt reassembly.Seq) bool {
 
 // nothingQueued reports that, up to the event end, the peer acknowledged all
 // that x sent, and offers it a window: x's FIN does not wait behind something.
-// An acknowledgment of more than was seen is one of x's FIN, maybe.
+// An acknowledgment of more than was seen is one of x's FIN, maybe; so is what x's
+// own numbers go beyond where some of it was not captured.
 func nothingQueued(c *tracker.Case, x uint8, end int) bool {
-	var nxt, una reassembly.Seq
+	var nxt, una, seen reassembly.Seq
 	sent, acked, open := false, false, false
 	for i := range c.Trail.Events[:end] {
 		e := &c.Trail.Events[i]
@@ -148,6 +149,9 @@ func nothingQueued(c *tracker.Case, x uint8, end int) bool {
 			if !sent || nxt.Less(e.End()) {
 				nxt, sent = e.End(), true
 			}
+			if e.Len > 0 || !e.Plain() {
+				seen = e.End()
+			}
 		case plainAck(e):
 			if a := reassembly.Seq(e.Ack); !acked || una.Less(a) {
 				una, acked = a, true
@@ -155,7 +159,7 @@ func nothingQueued(c *tracker.Case, x uint8, end int) bool {
 			open = e.Window != 0
 		}
 	}
-	return acked && una == nxt && open
+	return acked && una == nxt && open && (c.Ends[x].Unseen == 0 || seen == nxt)
 }
 
 // rightAfter is how soon after its last payload the FIN comes of who says with it

@@ -37,6 +37,7 @@ isn 1000 9000
 	Signs:    tracker.SignRst,
 	Swallows: []string{"reset-after-accept"}, // what was unread says more than how soon
 	Withheld: FlagsOnly,
+	Lowered:  Missed, // an answer, maybe
 	New:      func(s *Setup) Watcher { return &unreadCloses{count: s.Count("count"), slack: s.Span("slack")} },
 }
 
@@ -68,8 +69,8 @@ func (w *unreadCloses) Case(c *tracker.Case) {
 	ev := c.Trail.Events
 	r := &ev[i]
 	x := r.From
-	if !r.Has(capture.ACK) || spokeFirst(c, x) {
-		return
+	if !r.Has(capture.ACK) || spokeFirst(c, x) || c.Ends[x].Unseen > 0 {
+		return // it spoke first, or said something that was not captured
 	}
 	p := unread(c, i, w.slack)
 	if p == nil {

@@ -121,7 +121,7 @@ func (x *Context) Raise(f Finding) {
 		f.Advice = d.Advice
 	}
 	if f.Wireshark == "" {
-		f.Wireshark = filter(f.Evidence.Connections)
+		f.Wireshark = filter(f.Evidence.Connections, f.beyond)
 	}
 	q := &x.engine.quality
 	if why := x.Doubts & d.Withheld; why != 0 {
@@ -134,11 +134,15 @@ func (x *Context) Raise(f Finding) {
 		f.Severity = f.Severity.lower()
 	}
 	x.raised = append(x.raised, f)
+	told := f.refs
+	if f.inPlace != nil {
+		told = *f.inPlace
+	}
 	for _, id := range d.Swallows {
 		if x.swallows[id] == nil {
 			x.swallows[id] = map[Ref]bool{}
 		}
-		for _, r := range f.refs {
+		for _, r := range told {
 			x.swallows[id][r] = true
 		}
 	}
@@ -198,20 +202,32 @@ func (g *Engine) Hidden() []Finding { return g.hidden }
 func (g *Engine) Of(r Ref) []string { return g.of[r] }
 
 // filter selects the connections in Wireshark.
-func filter(shown []Proven) string {
-	var ids []string
+func filter(shown []Proven, beyond []uint64) string {
+	var ids, frames []string
 	for i := range shown {
 		if id := fmt.Sprint(shown[i].ID); !slices.Contains(ids, id) {
 			ids = append(ids, id)
 		}
 	}
-	switch len(ids) {
-	case 0:
-		return ""
-	case 1:
-		return "tcp.stream == " + ids[0]
+	for _, n := range beyond {
+		frames = append(frames, fmt.Sprint(n))
 	}
-	return "tcp.stream in {" + strings.Join(ids, ", ") + "}"
+	if len(ids) == 0 {
+		return ""
+	}
+	text := among("tcp.stream", ids)
+	if len(frames) > 0 {
+		text += " or " + among("frame.number", frames)
+	}
+	return text
+}
+
+// among is a display filter for a field that has one of the values.
+func among(field string, values []string) string {
+	if len(values) == 1 {
+		return field + " == " + values[0]
+	}
+	return field + " in {" + strings.Join(values, ", ") + "}"
 }
 
 // instant is a packet time.

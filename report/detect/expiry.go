@@ -31,6 +31,23 @@ type death struct {
 // hop or two.
 const otherPath = 2
 
+// foreign reports a RST whose TTL is not the peer's: of a box next to the peer it
+// differs by one, which counts where all other segments came with the same.
+func foreign(c *tracker.Case, r *tracker.Event) bool {
+	peer := &c.Ends[r.From]
+	d := abs(int(r.TTL) - int(peer.TTL))
+	if peer.TTLSeen < 3 || d == 0 {
+		return false
+	}
+	others := peer.Segments
+	for i := range c.Trail.Events {
+		if e := &c.Trail.Events[i]; own(e) && e.From == r.From && e.Rst() {
+			others--
+		}
+	}
+	return d > otherPath || uint64(peer.TTLSeen) >= others
+}
+
 // deathOf looks for payload that comes after a long silence on an open
 // connection both of whose sides had sent payload, and that nobody answers although it
 // is repeated, or that somebody else's RST answers.
@@ -67,7 +84,6 @@ func deathAt(c *tracker.Case, i, repeats int) (d death, ok bool) {
 	if i > 0 && own(&ev[i-1]) {
 		d.before = ev[i-1].Frame
 	}
-	peer := &c.Ends[x^1]
 	for j := i + 1; j < len(ev); j++ {
 		e := &ev[j]
 		switch {
@@ -81,8 +97,8 @@ func deathAt(c *tracker.Case, i, repeats int) (d death, ok bool) {
 			d.repeats++
 			d.last = e.Time
 		case int(e.From) == x:
-		case e.Rst() && peer.TTLSeen >= 3 && abs(int(e.TTL)-int(peer.TTL)) > otherPath:
-			d.rst, d.ttl, d.usual, d.last = e.Frame, e.TTL, peer.TTL, e.Time
+		case e.Rst() && foreign(c, e):
+			d.rst, d.ttl, d.usual, d.last = e.Frame, e.TTL, c.Ends[e.From].TTL, e.Time
 			return d, true
 		default:
 			return d, false // it answers

@@ -38,6 +38,7 @@ isn 1000 9000
 	Sources:  []string{"RFC 9293 section 3.6", "RFC 6298 section 5.5", "Linux tcp_orphan_retries, tcp_retries2"},
 	Signs:    tracker.SignFinAgain,
 	Withheld: FlagsOnly,
+	Lowered:  Missed, // what acknowledges it, maybe
 	New: func(s *Setup) Watcher {
 		return &finsUnacked{again: s.Count("retransmissions"), warn: s.Count("warn")}
 	},

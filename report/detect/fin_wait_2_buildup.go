@@ -36,7 +36,7 @@ isn 1000 9000
 		"when read returns 0. On the closers' side net.ipv4.tcp_fin_timeout bounds FIN-WAIT-2 of sockets that no process holds; it does not shorten TIME-WAIT.",
 	Sources: []string{"RFC 9293 section 3.6", "Linux tcp_fin_timeout, tcp_time_wait", "oracle 06_close_wait_leak, one direction"},
 	Signs:   tracker.SignOneSided,
-	Lowered: Missed, Withheld: FlagsOnly,
+	Lowered: Missed | Backwards, Withheld: FlagsOnly,
 	New: func(s *Setup) Watcher { return &finWaits{age: s.Span("age")} },
 }
 

@@ -93,6 +93,11 @@ type Finding struct {
 	Wireshark string `json:"wireshark"`
 
 	refs []Ref // all its connections
+	// beyond are the frames of the evidence that the stream numbers do not select.
+	beyond []uint64
+	// inPlace are those of them that it tells of in place of the detectors that its
+	// own swallows; nil for all.
+	inPlace *[]Ref
 }
 
 // Refs names all its connections, also those that the evidence leaves out; none

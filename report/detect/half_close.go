@@ -71,10 +71,10 @@ func (w *halfClose) look(c *tracker.Case, x uint8, a *tracker.Account) {
 			taken = e
 		}
 	}
-	if fin == nil || taken == nil {
+	if fin == nil || taken == nil || fin.Frame > a.LateFrames[0] {
 		return
 	}
-	v := halfClosed{x, a.LateOctets, a.LateTo - fin.Time, c.Life.HalfClosedFor}
+	v := halfClosed{x, a.LateOctets, max(0, a.LateTo-fin.Time), c.Life.HalfClosedFor}
 	w.bag.Add(c.Life.ID, c, fin.Time, max(a.LateTo, taken.Time), v, func() []Proof {
 		how := "payload towards it, after its FIN was acknowledged"
 		if first != nil && first.Is(tracker.AcksNew) {

@@ -17,8 +17,8 @@ var HalfOpen = &Detector{
 		"the silent end sends nothing but RST after. " +
 		"proven-reboot: a segment of the other end (payload, FIN or probe) is answered by a RST without ACK whose sequence number is that " +
 		"segment's acknowledgment, as the silent end's next segment, within 1 RTT + 50 ms. The RST is that of a host without the " +
-		"connection (no timestamps, the usual TTL), and the silence before it is too long for an end that aborts in the " +
-		"middle of an exchange. " +
+		"connection (no timestamps, the usual TTL, no RST,ACK after it), and the silence before it is too long for an end that aborts in the " +
+		"middle of an exchange; where a repeat is answered, it was unanswered before for a second or more. " +
 		"proven-restart: the silent end sends a SYN on a tuple that the other holds in ESTABLISHED or CLOSE-WAIT, is answered by a " +
 		"challenge ACK, and answers that with RST. " +
 		"dead-keepalive: consecutive keepalive probes are unanswered up to the end, or to the prober's own RST. " +
@@ -26,7 +26,7 @@ var HalfOpen = &Detector{
 		"the first, and nothing comes from the peer after. " +
 		"silent-after-handshake: the same, and all that the server ever sent was its SYN,ACK.",
 	Default: Error,
-	Levels:  "warning for probable-dead and silent-after-handshake",
+	Levels:  "warning for probable-dead and silent-after-handshake, and for proven-reboot where the other end had given up and closed before",
 	Subject: "endpoint A:P",
 	Blame:   "the silent endpoint's side, or the network",
 	Params: []Param{
@@ -67,8 +67,11 @@ var opennessNames = [numOpenness]string{"proven-reboot", "proven-restart", "dead
 
 func (l openness) String() string { return opennessNames[l] }
 
-func (l openness) severity() Severity {
-	if l >= probableDead {
+// severity is an error where the other end still counted on the connection.
+// One that had given up and closed is not hurt, and what the silent end may have
+// said meanwhile was lost with everything else: its FIN or RST as well.
+func (v *vanished) severity() Severity {
+	if v.level >= probableDead || v.outlived {
 		return Warning
 	}
 	return Error
@@ -82,6 +85,7 @@ type vanished struct {
 	rounds   int           // unanswered probes or retransmissions
 	silence  int64         // ns, from its last sign of life to the proof, or to the last that went unanswered
 	gaveUp   bool          // the other end closed by RST
+	outlived bool          // the other end had given up and closed before the gone one answered
 	at, last int64
 	proof    []Proof
 	peer     netip.AddrPort
@@ -99,12 +103,12 @@ func (w *halfOpen) Case(c *tracker.Case) {
 	var best *vanished
 	for gone := uint8(tracker.Client); gone <= tracker.Server; gone++ {
 		for _, v := range [...]*vanished{
-			rebooted(c, gone),
+			rebooted(c, gone, w.retransmissions),
 			restarted(c, gone),
 			unansweredProbes(c, gone, w.probes),
 			backedOff(c, gone, w.retransmissions),
 		} {
-			if v != nil && (best == nil || v.level < best.level) {
+			if v != nil && (best == nil || v.surer(best) < 0) {
 				v.gone = gone
 				best = v
 			}
@@ -119,13 +123,18 @@ func (w *halfOpen) Case(c *tracker.Case) {
 	w.bag.Add(c.Addr(int(best.gone)), c, best.at, best.last, *best, func() []Proof { return proof })
 }
 
+// surer compares two by severity and level, the surer first.
+func (v *vanished) surer(than *vanished) int {
+	return cmp.Or(-cmp.Compare(v.severity(), than.severity()), cmp.Compare(v.level, than.level))
+}
+
 func (w *halfOpen) Findings(x *Context) {
 	for _, g := range w.bag.Groups(x) {
 		// The surest first: it is what the finding tells of and shows.
-		slices.SortStableFunc(g.Items, func(a, b Item[vanished]) int { return cmp.Compare(a.V.level, b.V.level) })
+		slices.SortStableFunc(g.Items, func(a, b Item[vanished]) int { return a.V.surer(&b.V) })
 		v := &g.Items[0].V
 		f := g.Finding(Endpoint(g.Key))
-		f.Severity = v.level.severity()
+		f.Severity = v.severity()
 		f.Metrics = openMetrics(g)
 		f.Blame, f.SeenBy = v.blame(), v.seenBy()
 		f.Explanation = v.explain(g)

@@ -13,18 +13,33 @@ import (
 // A RST without ACK whose number is the acknowledgment of the peer's segment
 // is also what some stacks abort with (phones, old Windows): such an end aborts
 // in the middle of an exchange, and a host that lost its connections was silent
-// before. How long it has to have been silent, to tell them apart:
+// before, and answers as soon as it is asked. How long it has to have been silent,
+// to tell them apart:
 const (
-	// A server does not abort because the next request comes, but it may
-	// abort an exchange that is going on, and its first RST may be lost: longer
-	// than two round trips and this. The oracle's ends vanish for 0.1 s.
-	silentServer = 50e6
-	// A client may abort a transfer, and pauses in one are shorter.
+	// An end may abort an exchange that is going on, and its first RST may be lost:
+	// longer than two round trips and this. The oracle's ends vanish for 0.1 s.
+	silentEnd = 50e6
+	// A client may abort a transfer at any time, and pauses in one are shorter;
+	// below, its RST has to come promptly.
 	silentClient = 500e6
-	// A client that waits for its answer may abort when that comes; and who did
-	// not answer at first, but resets what is sent again, was down in between, or
-	// its first RST was lost. No host restarts within 10 s.
-	silentDown = 10e9
+	// A client that waits for its answer may abort when that comes. Health checks
+	// do, within a second; others too, but a TCP that uses timestamps has them on its
+	// RSTs as well (RFC 7323 section 3.2), and only no connection has none.
+	silentWaiting = 10e9
+	silentChecked = 1e9
+	// Who did not answer at first, but resets what is sent again, was down in between,
+	// or its first RST was lost: a few retransmission timeouts of Linux (200 ms,
+	// doubled), and more than one repeat.
+	silentDown = 1e9
+	downSends  = 2
+)
+
+// A host that does not know a connection answers in its kernel: hardly later
+// than a round trip, and a vantage point beside it may see both sooner than any
+// acknowledgment that was measured.
+const (
+	prompt    = 5e6
+	measuring = 1e6
 )
 
 // answerSlack is what a TCP takes to answer beside the round trip (catalogue).
@@ -58,14 +73,15 @@ func otherTTL(ttl, usual uint8) bool {
 }
 
 // rebooted finds a segment that the gone end answers as a host without the
-// connection does: proven-reboot.
-func rebooted(c *tracker.Case, gone uint8) *vanished {
+// connection does: proven-reboot. enough repeats without any answer show that the
+// path or the host was down before.
+func rebooted(c *tracker.Case, gone uint8, enough int) *vanished {
 	if !begun(c) || !c.Has(tracker.SignRst) || c.Ends[gone].Unseen > 0 {
 		return nil
 	}
 	ev := c.Trail.Events
 	var established, heard *tracker.Event // its first segment that is neither SYN nor RST, its latest one
-	var asked, first *tracker.Event       // the other end's latest segment since then that wants an answer, the first one
+	var q question                        // what the other end sent since then
 	for i := range ev {
 		e := &ev[i]
 		switch {
@@ -79,9 +95,7 @@ func rebooted(c *tracker.Case, gone uint8) *vanished {
 			case e.Rst():
 				return nil
 			case e.Len > 0 || e.Fin() || e.Probe():
-				if asked = e; first == nil {
-					first = e
-				}
+				q.add(e)
 			}
 			continue
 		}
@@ -92,22 +106,36 @@ func rebooted(c *tracker.Case, gone uint8) *vanished {
 			if e.Plain() && established == nil {
 				established = e
 			}
-			heard, asked, first = e, nil, nil
+			heard, q = e, question{}
 			continue
 		}
 		// Its first RST.
+		asked := q.latest
 		if established == nil || heard == nil || asked == nil || !noSocket(c, e) || e.Seq != asked.Ack || !asked.Has(capture.ACK) ||
-			!openState(e, gone^1, gone) || !inTime(c, first, asked, e) || e.Time-heard.Time < longSilence(c, heard, asked) || !onlyResets(ev[i+1:], gone) {
+			!openState(e, gone^1, gone) || !q.inTime(c, e) || !q.longSilence(c, heard, e) || !onlyResets(ev[i+1:], gone) {
 			return nil
 		}
-		return &vanished{level: provenReboot, silence: e.Time - heard.Time, at: asked.Time, last: e.Time, proof: proveFrames(
-			Proof{established.Frame, fmt.Sprintf("the %s is ESTABLISHED", sideNames[gone])},
-			Proof{heard.Frame, fmt.Sprintf("the last that comes from the %s: no FIN", sideNames[gone])},
-			Proof{asked.Frame, fmt.Sprintf("the %s sends %s", sideNames[gone^1], whatItSends(asked))},
-			Proof{e.Frame, fmt.Sprintf("RST without ACK, seq = the ack of frame %d: no such connection", asked.Frame)},
-		)}
+		return &vanished{level: provenReboot, silence: e.Time - heard.Time, at: asked.Time, last: e.Time,
+			outlived: q.closed != nil && q.closed != asked && q.before >= max(enough, 1), proof: proveReboot(gone, established, heard, e, &q)}
 	}
 	return nil
+}
+
+// proveReboot lists the frames: of an answer to a repeat, what was in vain before, too.
+func proveReboot(gone uint8, established, heard, r *tracker.Event, q *question) []Proof {
+	p := []frame{
+		{established.Frame, fmt.Sprintf("the %s is ESTABLISHED", sideNames[gone])},
+		{heard.Frame, fmt.Sprintf("the last that comes from the %s: no FIN", sideNames[gone])},
+	}
+	if q.latest.Again() && q.first != q.latest {
+		p = append(p, frame{q.first.Frame, fmt.Sprintf("the %s sends %s: no answer", sideNames[gone^1], whatItSends(q.first))})
+		if q.closed != nil && q.closed != q.first {
+			p = append(p, frame{q.closed.Frame, fmt.Sprintf("FIN: the %s closes, %s later", sideNames[gone^1], span(q.closed.Time-q.first.Time))})
+		}
+	}
+	return proofOf(append(p,
+		frame{q.latest.Frame, fmt.Sprintf("the %s sends %s", sideNames[gone^1], whatItSends(q.latest))},
+		frame{r.Frame, fmt.Sprintf("RST without ACK, seq = the ack of frame %d: no such connection", q.latest.Frame)})...)
 }
 
 // noSocket reports a RST that a host sends for which there is no connection:
@@ -117,28 +145,61 @@ func noSocket(c *tracker.Case, r *tracker.Event) bool {
 	return r.Flags&capture.ACK == 0 && r.Opts&capture.OptTS == 0 && !otherTTL(r.TTL, c.Ends[r.From].TTL)
 }
 
-// inTime reports whether the RST comes when the answer to asked would come, and
-// not sooner than one to the first of the segments since it was heard.
-func inTime(c *tracker.Case, first, asked, r *tracker.Event) bool {
-	return r.Time-asked.Time <= replyTime(c, r.From) && r.Time-first.Time >= c.Ends[r.From].RTT/2
+// question is what the other end sent since the gone end was heard last, of
+// segments that want an answer.
+type question struct {
+	first, latest *tracker.Event
+	closed        *tracker.Event // its FIN, if it closed after a repeat
+	again         int            // repeats, the latest one too
+	before        int            // of these, before it closed
 }
 
-// longSilence is how long the gone end has to have been silent since it was
-// heard last, when asked is answered.
-func longSilence(c *tracker.Case, heard, asked *tracker.Event) int64 {
-	switch {
-	case asked.Again():
-		return silentDown
-	case heard.From == tracker.Server:
-		return 2*c.RTT(tracker.Server, 0) + silentServer
-	case heard.Len > 0 && !heard.Probe():
-		return silentDown
+func (q *question) add(e *tracker.Event) {
+	if q.first == nil {
+		q.first = e
 	}
-	return silentClient
+	q.latest = e
+	switch {
+	case e.Fin() && !e.Again():
+		if q.again > 0 {
+			q.closed = e
+		}
+	case e.Again():
+		q.again++
+		if q.closed == nil {
+			q.before++
+		}
+	}
+}
+
+// inTime reports whether the RST comes when the answer to the latest segment
+// would come, and not sooner than one to the first.
+func (q *question) inTime(c *tracker.Case, r *tracker.Event) bool {
+	return r.Time-q.latest.Time <= replyTime(c, r.From) && r.Time-q.first.Time >= c.Ends[r.From].RTT/2-measuring
+}
+
+// longSilence reports whether the gone end was silent for so long, when it
+// resets, that it did not abort.
+func (q *question) longSilence(c *tracker.Case, heard, r *tracker.Event) bool {
+	rtt := c.RTT(int(r.From), 0)
+	silence := r.Time - heard.Time
+	atOnce := r.Time-q.latest.Time <= rtt+rtt/4+prompt
+	switch {
+	case q.latest.Again():
+		return silence >= silentWaiting || q.again >= downSends && r.Time-q.first.Time >= silentDown
+	case silence < 2*rtt+silentEnd:
+		return false
+	case heard.From == tracker.Server:
+		return true
+	case heard.Len > 0 && !heard.Probe():
+		return silence >= silentWaiting || atOnce && silence >= 2*rtt+silentChecked && c.Ends[0].HasTS && c.Ends[1].HasTS
+	}
+	return atOnce || silence >= silentClient
 }
 
 // onlyResets reports that the gone end sends nothing but RSTs, and the other no
-// RST: it would not reset what was reset.
+// RST: it would not reset what was reset. A RST,ACK that comes late is that of an
+// end that aborted, and was overtaken by the RST (ordinary health checks of HAProxy).
 func onlyResets(ev []tracker.Event, gone uint8) bool {
 	for i := range ev {
 		e := &ev[i]
@@ -146,7 +207,7 @@ func onlyResets(ev []tracker.Event, gone uint8) bool {
 		case e.Is(tracker.Holed):
 			return false
 		case !own(e):
-		case e.Rst() != (e.From == gone):
+		case e.Rst() != (e.From == gone), e.Rst() && e.Has(capture.ACK) && e.Reset != tracker.ResetRefused:
 			return false
 		}
 	}

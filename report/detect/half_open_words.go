@@ -27,6 +27,8 @@ func (v *vanished) blame() Blame {
 func (v *vanished) seenBy() SeenBy {
 	what := SawNothing
 	switch {
+	case v.level == provenRestart && v.holder == tracker.CloseWait:
+		what = SawPipe // Linux tcp_reset
 	case v.level <= provenRestart:
 		what = SawReset
 	case v.level == deadKeepalive && v.gaveUp:
@@ -45,6 +47,9 @@ func (v *vanished) explain(g *Group[netip.AddrPort, vanished]) string {
 		s = fmt.Sprintf("proven-reboot: the %s %s had lost or dropped the connection with %s, and no FIN or RST told the %s. After %s of silence it answered the %s's "+
 			"segment with a RST without ACK, as a host does that knows no such connection.",
 			gone, g.Key, v.peer, holder, span(v.silence), holder)
+		if v.outlived {
+			s += fmt.Sprintf(" A warning only: the %s had sent in vain and closed before, and a FIN or RST of the %s may have been lost like the answers.", holder, gone)
+		}
 	case provenRestart:
 		s = fmt.Sprintf("proven-restart: the %s %s opened a connection with %s anew that the %s still held in %s. "+
 			"It answered the challenge ACK of the old connection with RST: it knew nothing of it any more.",

@@ -95,7 +95,7 @@ func (t *Times) Next(a int64) (int64, bool) {
 	if t.n == 0 || t.last <= a {
 		return 0, false
 	}
-	if m, ok := t.by[floorSecond(a)]; ok && m[1] > a {
+	if m, ok := t.by[t.part(a)]; ok && m[1] > a {
 		if m[0] > a {
 			return m[0], true
 		}

@@ -62,7 +62,7 @@ func (w *hostSweep) Case(c *tracker.Case) {
 func (w *hostSweep) Findings(x *Context) {
 	doubt := newUndecided(x)
 	found := w.book.find(w.window, func(k netip.AddrPort, t *try[netip.Addr]) bool {
-		return !doubt.is(k.Addr(), t.port, t.kind, t.again, t.at)
+		return !doubt.is(k.Addr(), t.port, t.kind, t.again || t.made, t.at)
 	})
 	n := 0
 	for _, s := range found {

@@ -40,6 +40,7 @@ const (
 	noProtocol
 	looping
 	fragmentLost
+	onArrival // no route or host unreachable, by that host itself
 )
 
 // obstacles says what each means, and how it is removed.
@@ -60,6 +61,9 @@ var obstacles = [...]struct{ means, advice string }{
 			"A TTL that is set lower than 64 is too short for some paths."},
 	fragmentLost: {"fragments of it did not all arrive",
 		"TCP packets need not be fragmented at all: see why path MTU discovery does not work between both (a filter that drops ICMP, a tunnel), or clamp the MSS at the tunnel."},
+	onArrival: {"the packet did reach that address: a filter there rejects it, or it is passed on to a host behind it (a backend, a container) that is down",
+		"On that host, look for a rule that rejects with this ICMP type (nft list ruleset, iptables-save) and for one that forwards the port (dnat, docker-proxy) to a host that no longer answers. " +
+			"Allow the port, or bring the host behind it up."},
 }
 
 // icmpWord is an error's name, what it tells, and what connect() makes of it

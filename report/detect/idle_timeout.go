@@ -22,7 +22,7 @@ var IdleTimeout = &Detector{
 		{"share", Share, 0.3, "share of that side's closes", "a timer closes a good part of what it is set for"},
 		{"spread", Share, 0.02, "how far from the middle of them, as a share of it", "timers that tick in seconds or are scanned by"},
 		{"slack", Span, 0.5, "how far from it at least", "applications' timers often tick once a second"},
-		{"floor", Span, 2, "idle time that may be a timer's", "the shortest default known (Gunicorn, 2 s); below it ±0.5 s would take in what closes at once"},
+		{"floor", Span, 1.8, "idle time that may be a timer's", "the shortest default known (Gunicorn, 2 s), less what jitter on the path takes away; below it ±0.5 s would take in what closes at once"},
 	},
 	Example: `  0.300  ◀── PSH,ACK 1:501(500) ack 101 ──   the server's answer
   5.301  ◀── FIN,ACK 501 ack 101 ─────────   5.0 s later it closes, and so on 5 connections or more`,

@@ -153,6 +153,7 @@ func (j *judgement) copies() {
 	// ACKs and RSTs sent in a burst look alike, above all over IPv6, which
 	// numbers no packets.
 	if t.Twice == 0 || t.Twice < t.Copies/10 || v < j.set.Value("copies") {
+		j.joined()
 		return
 	}
 	j.tell(item{doubt: Copied, flaw: flaws,
@@ -160,15 +161,31 @@ func (j *judgement) copies() {
 		advice: "Capture on one interface in place of any, and mirror one port, or of several ports one direction each."})
 }
 
+// joined tells of a capture of two places: a segment comes twice as far apart as
+// the way between them is long, too far to be taken for a copy, and looks like a
+// repeat.
+func (j *judgement) joined() {
+	n := j.count(doubled)
+	v := share(n, j.opened)
+	if n < fewLives || v < j.set.Value("copies") {
+		return
+	}
+	j.tell(item{doubt: Copied, flaw: doubled,
+		says: fmt.Sprintf("The SYNs of %s (%s) are here twice, sent once: captures of two places were joined, and segments of the one look like repeats of the other's.",
+			plural(int(n), "connection"), percent(v)),
+		advice: "Look at the capture of each place by itself."})
+}
+
 func (j *judgement) time() {
 	n := j.Stats.TimeBack
 	v := share(n, j.Stats.Packets)
 	j.metric("backwards", float64(n))
-	if n == 0 || v < j.set.Value("backwards") {
+	by := j.Stats.BackBy
+	if n == 0 || v < j.set.Value("backwards") && by < j.set.Span("jump") {
 		return
 	}
 	j.tell(item{doubt: Backwards, flaw: flaws, shows: "frame.time_delta < 0",
-		says:   fmt.Sprintf("Time runs backwards at %s (%s).", plural(int(n), "frame"), percent(v)),
+		says:   fmt.Sprintf("Time runs backwards at %s (%s), by up to %s.", plural(int(n), "frame"), percent(v), span(by)),
 		advice: "Sort the file (reordercap), and join captures with mergecap, which goes by time, not one behind the other."})
 }
 

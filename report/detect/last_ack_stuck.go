@@ -97,7 +97,7 @@ func (w *lastAcks) Case(c *tracker.Case) {
 		if rst != nil {
 			last = max(last, rst.Time)
 		}
-		w.bag.Add(c.Addr(tracker.Server), c, fins[0].Time, last, lastAck{x, rst != nil, fins[0].Time - first.Time}, func() []Proof {
+		w.bag.Add(c.Addr(tracker.Server), c, fins[0].Time, last, lastAck{x, rst != nil, max(0, fins[0].Time-first.Time)}, func() []Proof {
 			p := []Proof{{first.Frame, fmt.Sprintf("FIN: the %s closes", sideNames[x^1])}}
 			if rst == nil {
 				return append(p, finProof(fins, sideNames[x]+" closes, too", "nothing answers")...)

@@ -11,7 +11,7 @@ var MiddleboxStateExpired = &Detector{
 	ID:    "middlebox-state-expired",
 	Title: "a NAT, firewall or load balancer forgot an idle connection",
 	Rule: "Both sides had sent payload; after the idle time, payload is repeated the number of times without any answer, or answered by a RST whose TTL differs " +
-		"by more than 2 from the peer's usual one; and a fresh connection between the same hosts, begun from then to within the time after the last repeat, " +
+		"by more than 2 from the peer's usual one, or at all from that of every other segment of the peer; and a fresh connection between the same hosts, begun from then to within the time after the last repeat, " +
 		"opens at the first attempt and is answered. An ICMP error instead of silence is another finding.",
 	Default: Warning,
 	Subject: "host A → B",

@@ -114,6 +114,10 @@ func (w *oddFlags) sender(c *tracker.Case, side uint8) {
 				proof = append(proof, Proof{e.Frame, "RST in answer"})
 			}
 		case e.From == side && e.Is(tracker.Odd):
+			if last != nil && sameSegment(e, last) {
+				last = e
+				continue
+			}
 			k := oddOf(e.Flags)
 			if v.by[k]++; v.by[k] == 1 && len(proof) < maxOdd {
 				proof = append(proof, Proof{e.Frame, oddNames[k]})
@@ -127,6 +131,12 @@ func (w *oddFlags) sender(c *tracker.Case, side uint8) {
 	if first != nil {
 		w.bag.Add(c.Addr(int(side)).Addr(), c, first.Time, last.Time, v, func() []Proof { return proof })
 	}
+}
+
+// sameSegment reports a copy of an odd segment: one that was captured twice
+// (mirror port, several interfaces).
+func sameSegment(e, last *tracker.Event) bool {
+	return e.Flags == last.Flags && e.Seq == last.Seq && e.Ack == last.Ack && e.Len == last.Len && e.IPID == last.IPID && e.Time-last.Time < 5e6
 }
 
 // refuses reports that a RST answers the segment: it had no ACK, so the RST

@@ -65,7 +65,7 @@ type direction struct{ from, to netip.Addr }
 type traffic struct{ payload, lost, spurious, overtaken, unseen uint64 }
 
 func (w *packetLoss) Case(c *tracker.Case) {
-	if c.Has(tracker.SignSelf) {
+	if c.Has(tracker.SignSelf) || intruded(c) {
 		return
 	}
 	for x := range c.Ends {
@@ -99,6 +99,13 @@ func (w *packetLoss) Case(c *tracker.Case) {
 			w.bag.Add(d, c, at, last, lost, func() []Proof { return lossProof(c, uint8(x)) })
 		}
 	}
+}
+
+// intruded reports a life that a SYN began on the tuple of another that went on:
+// a stray or forged one, which nobody accepted. What follows bears the older life's
+// numbers, and looks as if it had been sent before.
+func intruded(c *tracker.Case) bool {
+	return c.Has(tracker.SignSynInside) && c.Life.AnsweredAt == 0 && c.Life.Continues >= 0
 }
 
 // sentAgain reports payload of x that shows a loss: sent before, or filling a

@@ -15,7 +15,7 @@ var PathMTU = &Detector{
 	Title: "packets are too big for the path",
 	Rule: "An ICMP fragmentation needed or ICMPv6 packet too big quotes a segment that was really sent on an established connection, and names the MTU. " +
 		"It is a black hole where the sender repeats, after that error, at least retransmissions segments that are too big for the named MTU, not joined by offload, " +
-		"while the peer is heard after the first of them and small segments of the sender were acknowledged.",
+		"while small segments of the sender were acknowledged and, after the first of these repeats, the peer is heard, or after the last of them the error comes again: the path is not dead.",
 	Default: Note,
 	Levels:  "warning for a black hole",
 	Subject: "host A → B",
@@ -30,7 +30,9 @@ var PathMTU = &Detector{
 		"which saves each one a round trip.",
 	Sources: []string{"RFC 1191", "RFC 8201", "RFC 2923", "RFC 5927 section 7", "Linux tcp_v4_mtu_reduced, tcp_mtu_probing"},
 	Signs:   tracker.SignQuote,
-	New:     func(s *Setup) Watcher { return &pathMTU{again: s.Count("retransmissions")} },
+	// Of black holes only: their segments go unanswered, and the peer is not gone.
+	Swallows: []string{"half-open"},
+	New:      func(s *Setup) Watcher { return &pathMTU{again: s.Count("retransmissions")} },
 }
 
 // Below these, an MTU is no path's: every IPv4 host takes 576 octets (RFC 1122
@@ -55,6 +57,7 @@ type tooBig struct {
 	errors int
 	again  int  // segments too big, repeated after the error
 	hole   bool // a black hole
+	vain   bool // as often repeated, but whether anybody is still there is not known
 	from   uint8
 }
 
@@ -71,7 +74,7 @@ func (w *pathMTU) Case(c *tracker.Case) {
 func (w *pathMTU) direction(c *tracker.Case, end uint8) {
 	t := &c.Trail
 	v := tooBig{from: end}
-	var first, firstBig, lastBig, heard *tracker.Event
+	var first, firstBig, lastBig, heard, told *tracker.Event
 	var big bool // the latest payload of end was too big
 	at := 0
 	last := int64(0)
@@ -93,6 +96,9 @@ func (w *pathMTU) direction(c *tracker.Case, end uint8) {
 			}
 			v.errors++
 			last = e.Time
+			if told == nil && v.again >= w.again {
+				told = e
+			}
 		case e.From == end:
 			if e.Len > 0 {
 				big = v.tooBig(c, e)
@@ -109,7 +115,7 @@ func (w *pathMTU) direction(c *tracker.Case, end uint8) {
 			switch {
 			case firstBig == nil || v.hole || !reassembly.Seq(firstBig.Seq).Less(reassembly.Seq(e.Ack)):
 			case big || v.again < w.again:
-				v.again, firstBig, lastBig, heard = 0, nil, nil, nil // they do pass, or smaller ones took over in time
+				v.again, firstBig, lastBig, heard, told = 0, nil, nil, nil, nil // they do pass, or smaller ones took over in time
 			default:
 				v.hole = true // until smaller ones took over
 			}
@@ -123,7 +129,8 @@ func (w *pathMTU) direction(c *tracker.Case, end uint8) {
 	if first == nil {
 		return
 	}
-	v.hole = v.again >= w.again && heard != nil && small && firstBig != nil
+	v.vain = v.again >= w.again && firstBig != nil
+	v.hole = v.vain && small && (heard != nil || told != nil)
 	if lastBig != nil {
 		last = max(last, lastBig.Time)
 	}
@@ -131,9 +138,15 @@ func (w *pathMTU) direction(c *tracker.Case, end uint8) {
 	w.bag.Add(key, c, first.Time, last, v, func() []Proof {
 		l := quoteProof(c, at, v.name())
 		if v.hole {
-			l = append(l, proofOf(frame{firstBig.Frame, fmt.Sprintf("repeated all the same with %s", plural(int(firstBig.Len), "octet"))},
-				frame{lastBig.Frame, fmt.Sprintf("the last of %s too big", plural(v.again, "repeat"))},
-				frame{heard.Frame, "the peer is alive: small segments pass"})...)
+			more := []frame{{firstBig.Frame, fmt.Sprintf("repeated all the same with %s", plural(int(firstBig.Len), "octet"))},
+				{lastBig.Frame, fmt.Sprintf("the last of %s too big", plural(v.again, "repeat"))}}
+			if heard != nil {
+				more = append(more, frame{heard.Frame, "the peer is alive: small segments pass"})
+			}
+			if told != nil {
+				more = append(more, frame{told.Frame, "the same error again: the path is there, and the sender does not take what it is told"})
+			}
+			l = append(l, proofOf(more...)...)
 		}
 		return l
 	})
@@ -177,14 +190,19 @@ func (v *tooBig) name() string {
 
 func (w *pathMTU) Findings(x *Context) {
 	for _, g := range w.bag.Groups(x) {
-		errors, holes, again := 0, 0, 0
+		errors, holes, again, vain := 0, 0, 0, 0
+		var hung []Ref
 		main := &g.Items[0].V // the narrowest
 		for i := range g.Items {
 			v := &g.Items[i].V
 			errors += v.errors
-			if v.hole {
+			switch {
+			case v.hole:
 				holes++
 				again += v.again
+				hung = append(hung, g.Items[i].Ref)
+			case v.vain:
+				vain++
 			}
 			if v.mtu != 0 && (main.mtu == 0 || v.mtu < main.mtu) {
 				main = v
@@ -199,7 +217,10 @@ func (w *pathMTU) Findings(x *Context) {
 		if g.Key.from.Is6() {
 			least = leastMTU6
 		}
-		if main.mtu >= least && holes == 0 {
+		if vain > 0 {
+			f.Explanation += fmt.Sprintf(" On %s the sender went on repeating segments too big and nothing was heard after that: a black hole, or the peer is gone.", plural(vain, "connection"))
+		}
+		if main.mtu >= least && holes+vain == 0 {
 			f.Explanation += " That is path MTU discovery at work: the sender is to send smaller ones."
 		}
 		if main.mtu != 0 && main.mtu < least {
@@ -213,6 +234,7 @@ func (w *pathMTU) Findings(x *Context) {
 				"Until then clamp the MSS at the router or tunnel with the small MTU, or set net.ipv4.tcp_mtu_probing=1 on the sender (Linux), which finds the size " +
 				"by itself, but only after some timeouts."
 		}
+		f.inPlace = &hung
 		x.Raise(f)
 	}
 }

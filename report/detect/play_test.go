@@ -38,6 +38,7 @@ func (s *script) play(n, size int, salt uint32) *played {
 		}
 		if x.Mark&capture.TimeBack != 0 {
 			st.TimeBack++
+			st.BackBy = max(st.BackBy, s.segments[i-1].Time-x.Time)
 		}
 	}
 	b := &capture.Batch{}

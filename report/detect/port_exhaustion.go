@@ -13,7 +13,7 @@ var PortExhaustion = &Detector{
 	Title: "a client runs out of source ports towards one server",
 	Rule: "The ports that a client address uses towards one server address and port at one time, those of open connections and those in TIME-WAIT, " +
 		"are at least the share warn of the range that the client draws its ports from. A port is used from when the handshake completed until the client's end is " +
-		"CLOSED, after TIME-WAIT where it closed first. The range is that of --os or --ports, and wider where ports outside of it were seen.",
+		"CLOSED, after TIME-WAIT where it closed first. The range is that of --ports, unless more ports were used; without it that of --os, or wider where ports outside of it were seen.",
 	Default: Warning,
 	Levels:  "error from the share error on",
 	Subject: "client A → server B:P",
@@ -42,11 +42,12 @@ type portRange struct {
 	n      int
 	lo, hi uint16 // 0 and 65535 where it is not known
 	why    string // how it is known, to follow "28232 ports"
+	told   bool   // it is not that of the system, but what the user says
 }
 
 // ports is the range of the system.
 func (s *Setup) ports() portRange {
-	r := portRange{n: max(1, s.OS.Ports), why: fmt.Sprintf(" of its range (%s)", s.OS.Range)}
+	r := portRange{n: max(1, s.OS.Ports), why: fmt.Sprintf(" of its range (%s)", s.OS.Range), told: s.OS != OSes[s.OS.Name]}
 	if _, err := fmt.Sscanf(s.OS.Range, "%d-%d", &r.lo, &r.hi); err != nil {
 		r.lo, r.hi = 0, math.MaxUint16
 	}
@@ -55,11 +56,15 @@ func (s *Setup) ports() portRange {
 
 // of is the range of the pair's client: that of the system, unless it uses
 // ports outside of it. Then it was set wider, or a NAT chose them, and it is at
-// least what was seen.
+// least what was seen. What the user says holds as long as it can be: a port that
+// a program bound itself to does not make the range wider.
 func (r portRange) of(p *tracker.Pair) portRange {
 	n := int(p.HighPort) - int(p.LowPort) + 1
+	if r.told && p.Used.Max <= r.n {
+		return r
+	}
 	if p.Opened > 0 && n > r.n && (p.LowPort < r.lo || p.HighPort > r.hi) {
-		return portRange{n, p.LowPort, p.HighPort, fmt.Sprintf(" from %d to %d that it was seen to use", p.LowPort, p.HighPort)}
+		return portRange{n: n, lo: p.LowPort, hi: p.HighPort, why: fmt.Sprintf(" from %d to %d that it was seen to use", p.LowPort, p.HighPort)}
 	}
 	return r
 }
@@ -102,6 +107,8 @@ func (w *exhaustion) Findings(x *Context) {
 		if rate, left := w.rising(x, p, r.n); rate > 0 {
 			f.Metrics = append(f.Metrics, Metric{"growth_per_second", rate}, Metric{"time_to_exhaustion_seconds", left})
 			f.Explanation += fmt.Sprintf("With %s more per second none is left after another %s: connect() fails with EADDRNOTAVAIL then.", rounded(rate), span(int64(left*1e9)))
+		} else if share >= 1 {
+			f.Explanation += "None was left: connect() fails with EADDRNOTAVAIL then."
 		} else {
 			f.Explanation += "When none is left, connect() fails with EADDRNOTAVAIL."
 		}

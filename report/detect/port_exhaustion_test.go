@@ -40,3 +40,17 @@ func TestPortRange(t *testing.T) {
 		t.Errorf("a range that is not told: %+v", r)
 	}
 }
+
+// What --ports says holds though single ports outside of it were used, but not
+// against more of them than it has.
+func TestPortRangeTold(t *testing.T) {
+	os := OSes["linux"]
+	os.Ports, os.Range = 500, "40000-40499"
+	s := Setup{OS: os}
+	for used, want := range map[int]int{450: 500, 500: 500, 501: 20001} {
+		p := &tracker.Pair{Opened: 600, LowPort: 30000, HighPort: 50000, Used: tracker.Peak{Max: used}}
+		if got := s.ports().of(p); got.n != want {
+			t.Errorf("%d used: a range of %d, want %d", used, got.n, want)
+		}
+	}
+}

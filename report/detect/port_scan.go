@@ -12,8 +12,9 @@ var PortScan = &Detector{
 	ID:    "port-scan",
 	Title: "one source tries many ports of a host",
 	Rule: "One source's attempts at one host come to nothing on at least ports different ports within window: refused by RST,ACK, unanswered for 3 s, or " +
-		"abandoned (its RST answers the SYN,ACK). An unanswered SYN that was not repeated counts only where the capture holds answers to SYNs at all, and by IPv6 " +
-		"only if no IPv4 handshake on that port completed within 3 s (dual-stack connects, RFC 8305).",
+		"abandoned (its RST answers the SYN,ACK). An unanswered SYN that was not repeated counts only where the capture holds answers to SYNs, or segments that a filter of bare SYNs " +
+		"would not have kept, and by IPv6 only if no IPv4 handshake on that port completed within 3 s (dual-stack connects, RFC 8305); " +
+		"or, of whatever age, where one source port (but 20, FTP) was used for at least ports of them: who makes packets does that, sockets do not.",
 	Default: Warning,
 	Subject: "host A",
 	Blame:   "client",
@@ -52,7 +53,8 @@ func (w *portScan) Case(c *tracker.Case) {
 
 func (w *portScan) Findings(x *Context) {
 	doubt := newUndecided(x)
-	found := w.book.find(w.window, func(k fromTo, t *try[uint16]) bool { return !doubt.is(k.from, t.port, t.kind, t.again, t.at) })
+	doubt.seen = doubt.seen || x.Totals.Plain > 0
+	found := w.book.find(w.window, func(k fromTo, t *try[uint16]) bool { return !doubt.is(k.from, t.port, t.kind, t.again || t.made, t.at) })
 	for _, s := range bySource(found, func(k fromTo) netip.Addr { return k.from }) {
 		f := s.finding()
 		most := &s.keys[0]

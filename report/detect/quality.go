@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/bits"
 
+	"tcpstate/capture"
 	"tcpstate/reassembly"
 	"tcpstate/tracker"
 )
@@ -17,6 +18,7 @@ type quality struct {
 
 	plain     bool                    // a segment without SYN, FIN and RST was met
 	lives     uint64                  // begun in this capture or before, not carried on from another number
+	opened    uint64                  // with their SYN, and completed
 	talking   uint64                  // with more than SYNs and RSTs, and either both ends or proof that one is missing
 	seen      uint64                  // octets of payload
 	unseen    uint64                  // octets acknowledged and not seen
@@ -34,6 +36,7 @@ const (
 	oneWay               // the other end spoke and was not captured
 	late                 // it began before the capture
 	gaps                 // octets of it were acknowledged and not seen
+	doubled              // its SYN was captured twice
 	flaws
 )
 
@@ -52,6 +55,12 @@ func (q *quality) add(c *tracker.Case) {
 	if !q.plain {
 		if p := q.unacknowledged(c); p != nil {
 			note(filtered, p)
+		}
+	}
+	if c.Has(tracker.SignSyn) && c.Has(tracker.SignDone) {
+		q.opened++
+		if p := synTwice(c); p != nil {
+			note(doubled, p)
 		}
 	}
 	a, b := &c.Ends[tracker.Client], &c.Ends[tracker.Server]
@@ -185,6 +194,27 @@ func (q *quality) unacknowledged(c *tracker.Case) []Proof {
 		return []Proof{{first.Frame, "FIN"}, {second.Frame, "the other end's FIN, and no ACK was captured"}}
 	case beyond != nil && syn[beyond.From].Frame < beyond.Frame:
 		return []Proof{{syn[beyond.From].Frame, "SYN"}, {beyond.Frame, "numbers went on since, and no payload was captured"}}
+	}
+	return nil
+}
+
+// synTwice proves that the opening SYN is here twice and was sent once: a repeat
+// has another IP identification, where they are counted, and a newer timestamp.
+func synTwice(c *tracker.Case) []Proof {
+	if !c.Has(tracker.SignSynAgain) {
+		return nil
+	}
+	var syn *tracker.Event
+	for i := range c.Trail.Events {
+		e := &c.Trail.Events[i]
+		switch {
+		case !own(e) || !e.Syn() || e.From != tracker.Client:
+		case syn == nil:
+			syn = e
+		case e.Seq == syn.Seq && e.IPID == syn.IPID && e.Opts == syn.Opts && e.TSVal == syn.TSVal &&
+			(e.IPID != 0 || e.Opts&capture.OptTS != 0):
+			return []Proof{{syn.Frame, "SYN"}, {e.Frame, "the same SYN, with the same IP identification and timestamp"}}
+		}
 	}
 	return nil
 }

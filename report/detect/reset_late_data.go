@@ -3,6 +3,7 @@ package detect
 import (
 	"fmt"
 
+	"tcpstate/reassembly"
 	"tcpstate/tracker"
 )
 
@@ -11,7 +12,7 @@ var ResetLateData = &Detector{
 	ID:    "reset-late-data",
 	Title: "an application sends to a side that has closed, and draws RST",
 	Rule: "One side sent FIN. The other acknowledged it, and sent new payload, in that segment or later, 1.5 round trips and 20 ms after the FIN " +
-		"or later still; the first answered by RST. Payload that does not acknowledge the FIN was in flight, and is not this.",
+		"or later still (after it was acknowledged, where it or what is before it was lost); the first answered by RST. Payload that does not acknowledge the FIN was in flight, and is not this.",
 	Default: Warning,
 	Levels:  "note while the payload is 100 octets at most and not more than 1 s late: a TLS close_notify",
 	Subject: "service A:P, client side or server side: who sent the payload",
@@ -38,6 +39,7 @@ isn 1000 9000
 	Sources:  []string{"RFC 9293 section 3.10.4", "RFC 1122 section 4.2.2.13", "Linux tcp_rcv_state_process (TCPAbortOnData), tcp_reset", "oracle 06_close_wait_leak"},
 	Signs:    tracker.SignLate,
 	Withheld: FlagsOnly,
+	Lowered:  Missed | Copied | Backwards, // the payload may have been sent before; how late it is is doubtful
 	New: func(s *Setup) Watcher {
 		return &lateData{rtts: s.Value("rtts"), grace: s.Span("grace"), size: uint64(s.Count("size")), late: s.Span("late")}
 	},
@@ -72,6 +74,8 @@ func (w *lateData) Case(c *tracker.Case) {
 func (w *lateData) side(c *tracker.Case, x uint8) {
 	var fin, ack, first, last *tracker.Event
 	var v latePayload
+	var from int64 // when the FIN came: where it or what is before it had to be repeated, when it was acknowledged
+	repeated := false
 	ev := c.Trail.Events
 	for i := range ev {
 		e := &ev[i]
@@ -79,7 +83,7 @@ func (w *lateData) side(c *tracker.Case, x uint8) {
 		case !own(e):
 		case fin == nil:
 			if e.Fin() && e.From == x {
-				fin = e
+				fin, from = e, e.Time
 			}
 		case e.From == x && e.Rst():
 			if last == nil || e.Seq != uint32(fin.End()) || !e.Is(tracker.Own) {
@@ -90,27 +94,31 @@ func (w *lateData) side(c *tracker.Case, x uint8) {
 				if ack.Frame != first.Frame {
 					p = append(p, Proof{ack.Frame, fmt.Sprintf("the %s acknowledges it", sideNames[x^1])})
 				}
-				return append(p, Proof{first.Frame, fmt.Sprintf("the %s sends %s, %s after the FIN", sideNames[x^1], plural(int(first.Len), "octet"), span(first.Time-fin.Time))},
+				return append(p, Proof{first.Frame, fmt.Sprintf("the %s sends %s, %s after the FIN", sideNames[x^1], plural(int(first.Len), "octet"), span(first.Time-from))},
 					Proof{e.Frame, fmt.Sprintf("RST: the %s takes no more", sideNames[x])})
 			})
 			return
 		case e.From == x:
 			last = nil // it took what came before
+			repeated = repeated || e.Again()
 		case e.Rst() || !e.Is(tracker.AcksFin):
 		default:
 			if ack == nil {
 				ack = e
+				if repeated {
+					from = e.Time
+				}
 			}
 			grace := max(int64(w.rtts*float64(c.RTT(int(x^1), unmeasured))), w.grace)
-			if !newPayload(e) || e.Time-fin.Time < grace {
-				continue
+			if !newPayload(e) || e.Class == reassembly.OutOfOrder || e.Time-from < grace {
+				continue // what fills a hole was sent before
 			}
 			if first == nil {
 				first = e
 			}
 			last = e
 			v.octets += uint64(e.Len)
-			v.late = e.Time - fin.Time
+			v.late = e.Time - from
 		}
 	}
 }

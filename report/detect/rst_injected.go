@@ -33,9 +33,10 @@ var RstInjected = &Detector{
   2.040  ◀── PSH,ACK 1:900 ack 200 ttl 52 ──  the server's answer`,
 	Advice: "Look for the box between both hosts that resets: a firewall, an intrusion prevention system, a load balancer, the provider's filter. The RST's TTL against " +
 		"that of the sender's other segments tells how many hops away it is; its log names the rule. Neither end has to change anything.",
-	Sources: []string{"Weaver, Sommer, Paxson: Detecting Forged TCP Reset Packets (NDSS 2009)", "RFC 9293 section 3.10.7.1", "RFC 7323 section 3.2", "Linux tcp_send_active_reset, tcp_v4_send_reset"},
-	Signs:   tracker.SignRst,
-	Lowered: Missed | OneDirection | CutHeaders | Backwards,
+	Sources:  []string{"Weaver, Sommer, Paxson: Detecting Forged TCP Reset Packets (NDSS 2009)", "RFC 9293 section 3.10.7.1", "RFC 7323 section 3.2", "Linux tcp_send_active_reset, tcp_v4_send_reset"},
+	Signs:    tracker.SignRst,
+	Withheld: FlagsOnly, // what drew a RST was filtered out
+	Lowered:  Missed | OneDirection | CutHeaders | Backwards,
 	New: func(s *Setup) Watcher {
 		return &injected{signals: s.Count("signals"), ttl: s.Count("ttl"), baseline: uint32(s.Count("baseline"))}
 	},
@@ -139,7 +140,7 @@ func (w *injected) Findings(x *Context) {
 		v := &g.Items[0].V
 		f.Metrics = Metrics{{"rst_to_client", float64(resets[tracker.Client])}, {"rst_to_server", float64(resets[tracker.Server])},
 			{"signals", float64(bits.OnesCount8(uint8(v.signs)))}}
-		f.Explanation = fmt.Sprintf("On %s between %s and %s, came RSTs that their claimed sender did not send: %s. "+
+		f.Explanation = fmt.Sprintf("On %s between %s and %s came RSTs that their claimed sender did not send: %s. "+
 			"Of one in the name of the %s: %s.", plural(g.Count(), "connection"), g.Key.client, g.Key.server, towards(resets), sideNames[v.as], v.signs.words())
 		if v.signs&wrongTTL != 0 {
 			f.Metrics = append(f.Metrics, Metric{"rst_ttl", float64(v.ttl)}, Metric{"usual_ttl", float64(v.usualTTL)})

@@ -28,15 +28,18 @@ type try[T comparable] struct {
 	end    int64
 	target T
 	port   uint16
+	from   uint16 // source port
 	kind   failure
 	again  bool // its SYN was repeated
+	young  bool // it had not waited for silentFor
+	made   bool // by a program that makes its own packets: many targets from one source port
 	frames [3]uint64
 	next   uint32 // index plus one
 }
 
 // failed tells of a life that came to nothing.
 func failed[T comparable](c *tracker.Case) (t try[T], ok bool) {
-	t = try[T]{Ref: RefOf(c), port: c.Addr(tracker.Server).Port()}
+	t = try[T]{Ref: RefOf(c), port: c.Addr(tracker.Server).Port(), from: c.Addr(tracker.Client).Port()}
 	var syn, last *tracker.Event
 	if syn, last = refusedBy(c); last != nil {
 		t.kind, t.frames = failRefused, [3]uint64{syn.Frame, last.Frame}
@@ -45,11 +48,11 @@ func failed[T comparable](c *tracker.Case) (t try[T], ok bool) {
 		t.kind, t.frames = failAbandoned, [3]uint64{syn.Frame, answer.Frame, rst.Frame}
 	} else {
 		a, is := unanswered(c)
-		if !is || c.Now-a.first.Time < silentFor {
+		if !is {
 			return t, false
 		}
 		syn, last = a.first, a.last
-		t.kind, t.again, t.frames = failUnanswered, a.repeats > 0, [3]uint64{syn.Frame}
+		t.kind, t.again, t.young, t.frames = failUnanswered, a.repeats > 0, c.Now-syn.Time < silentFor, [3]uint64{syn.Frame}
 	}
 	t.at, t.end = syn.Time, last.Time
 	return t, true
@@ -184,8 +187,11 @@ func (b *tryBook[K, T]) find(window int64, ok func(K, *try[T]) bool) (out []scan
 			continue
 		}
 		var l []try[T]
+		made := b.handMade(c)
 		b.of(c, func(t *try[T]) {
-			if ok(key, t) {
+			// Who makes packets does not open connections with them: there is no answer
+			// to wait for.
+			if _, t.made = made[t.from]; (t.made || !t.young) && ok(key, t) {
 				l = append(l, *t)
 			}
 		})
@@ -198,6 +204,29 @@ func (b *tryBook[K, T]) find(window int64, ok func(K, *try[T]) bool) (out []scan
 			seen[l[i].target] = struct{}{}
 		}
 		out = append(out, scanned[K, T]{key, l, int(c.more), len(seen)})
+	}
+	return out
+}
+
+const ftpData = 20
+
+// handMade are the source ports from which a chain has attempts at enough
+// targets. A socket gets a port of its own for each connection that is under
+// way; scanners that make their packets use one for all (nmap -sS, masscan). Not
+// port 20, from which FTP servers connect (RFC 959 section 3.2).
+func (b *tryBook[K, T]) handMade(c chain) map[uint16]struct{} {
+	seen := map[uint16]map[T]struct{}{}
+	b.of(c, func(t *try[T]) {
+		if seen[t.from] == nil {
+			seen[t.from] = map[T]struct{}{}
+		}
+		seen[t.from][t.target] = struct{}{}
+	})
+	out := map[uint16]struct{}{}
+	for port, targets := range seen {
+		if len(targets) >= b.enough && port != ftpData {
+			out[port] = struct{}{}
+		}
 	}
 	return out
 }

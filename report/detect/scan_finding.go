@@ -93,7 +93,7 @@ func (t *try[T]) proof() []Proof {
 }
 
 // undecided reports a SYN of which it is not known that nobody answered: it
-// was not repeated, and either the capture holds no answers at all, or the loser
+// was not repeated, comes from a socket as far as can be told, and either the capture holds no answers at all, or the loser
 // of a dual-stack connect looks the same: a client that tries IPv6 first and then
 // connects by IPv4 within some seconds (RFC 8305).
 type undecided struct {
@@ -109,8 +109,8 @@ func newUndecided(x *Context) *undecided { return &undecided{x: x, seen: x.answe
 // through.
 const dualStack = 3
 
-func (u *undecided) is(source netip.Addr, port uint16, kind failure, again bool, at int64) bool {
-	if kind != failUnanswered || again {
+func (u *undecided) is(source netip.Addr, port uint16, kind failure, sure bool, at int64) bool {
+	if kind != failUnanswered || sure {
 		return false
 	}
 	if !u.seen || !source.Is6() {

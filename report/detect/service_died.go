@@ -175,14 +175,16 @@ func (w *serviceDied) deaths(items []Item[lastRst], s *ServiceCount, end int64) 
 
 // refusedAfter looks for the first refusal after the RSTs, and reports whether it
 // tells that nothing listens any more: the client had not been refused since the
-// service was up, as one is that a filter rejects, and the port answered nobody
-// in between.
+// service was up, as one is that a filter rejects, or had a connection since; and
+// the port answered nobody in between.
 func (d *outage) refusedAfter(items []Item[lastRst], s *ServiceCount, up int64) bool {
 	before := map[netip.Addr]bool{}
 	for i := range items {
 		it := &items[i]
 		switch {
-		case !it.V.refused || it.At < up:
+		case !it.V.refused:
+			delete(before, it.V.client)
+		case it.At < up:
 		case it.At <= d.enough:
 			before[it.V.client] = true
 		case !before[it.V.client]:

@@ -24,8 +24,14 @@ type ServiceCount struct {
 // services counts by server endpoint. Where there are too many, the later
 // ones are not counted.
 type services struct {
-	by map[netip.AddrPort]*ServiceCount
+	by     map[netip.AddrPort]*ServiceCount
+	width  int64 // of the parts of time that their Times keep, ns; 0 for a second
+	parts  int   // how many they keep, all together
+	enough int   // how many make them coarser; 0 for maxParts
 }
+
+// maxParts bounds what the Times of all services keep together.
+const maxParts = 1 << 20
 
 func (s *services) add(c *tracker.Case) {
 	l := c.Life
@@ -39,6 +45,7 @@ func (s *services) add(c *tracker.Case) {
 			s.by = map[netip.AddrPort]*ServiceCount{}
 		}
 		n = &ServiceCount{}
+		n.Answered.width, n.Opened.width = s.width, s.width
 		s.by[key] = n
 	}
 	n.Lives++
@@ -46,11 +53,11 @@ func (s *services) add(c *tracker.Case) {
 		n.Attempts++
 	}
 	if l.AnsweredAt != 0 {
-		n.Answered.Add(l.AnsweredAt)
+		s.note(&n.Answered, l.AnsweredAt)
 	}
 	if c.Has(tracker.SignDone) {
 		n.Completed++
-		n.Opened.Add(l.DoneAt)
+		s.note(&n.Opened, l.DoneAt)
 	}
 	switch l.Close {
 	case tracker.Refused:
@@ -70,6 +77,30 @@ func (s *services) add(c *tracker.Case) {
 	}
 }
 
+// note notes a time. When all Times together keep too much they become coarser,
+// until they keep half of that.
+func (s *services) note(t *Times, at int64) {
+	before := len(t.by)
+	t.Add(at)
+	s.parts += len(t.by) - before
+	most := s.enough
+	if most == 0 {
+		most = maxParts
+	}
+	if s.parts <= most {
+		return
+	}
+	for s.parts > most/2 && s.width < 1<<55 {
+		s.width = 2 * max(s.width, second)
+		s.parts = 0
+		for _, n := range s.by {
+			n.Answered.coarsen(s.width)
+			n.Opened.coarsen(s.width)
+			s.parts += len(n.Answered.by) + len(n.Opened.by)
+		}
+	}
+}
+
 // Service returns what was counted of a listening endpoint.
 func (x *Context) Service(a netip.AddrPort) *ServiceCount {
 	if n := x.engine.services.by[a]; n != nil {
@@ -80,9 +111,11 @@ func (x *Context) Service(a netip.AddrPort) *ServiceCount {
 
 // Times remembers when something happened, such that "was there any between a
 // and b?" has an exact answer wherever a and b lie more than a second apart. It
-// keeps the first and the last time of each second.
+// keeps the first and the last time of each second, or of longer parts, wherever
+// there are too many: then a and b have to lie as far apart.
 type Times struct {
 	by    map[int64][2]int64
+	width int64 // of a part, ns; 0 for a second
 	n     int
 	first int64
 	last  int64
@@ -100,7 +133,7 @@ func (t *Times) Add(at int64) {
 	if t.by == nil {
 		t.by = map[int64][2]int64{}
 	}
-	s := floorSecond(at)
+	s := t.part(at)
 	b, ok := t.by[s]
 	if !ok {
 		t.by[s] = [2]int64{at, at}
@@ -119,7 +152,7 @@ func (t *Times) Between(a, b int64) bool {
 	if t.n == 0 || b < a || b < t.first || a > t.last {
 		return false
 	}
-	from, to := floorSecond(max(a, t.first)), floorSecond(min(b, t.last))
+	from, to := t.part(max(a, t.first)), t.part(min(b, t.last))
 	if to-from > int64(len(t.by)) {
 		for _, m := range t.by {
 			if m[1] >= a && m[0] <= b && (m[0] >= a || m[1] <= b) {
@@ -136,10 +169,32 @@ func (t *Times) Between(a, b int64) bool {
 	return false
 }
 
-func floorSecond(at int64) int64 {
-	s := at / 1e9
-	if at%1e9 < 0 {
+const second = 1e9
+
+// part is the part of time that at lies in.
+func (t *Times) part(at int64) int64 { return floor(at, max(t.width, second)) }
+
+func floorSecond(at int64) int64 { return floor(at, second) }
+
+// floor is at/width, rounded down.
+func floor(at, width int64) int64 {
+	s := at / width
+	if at%width < 0 {
 		s--
 	}
 	return s
+}
+
+// coarsen joins the parts to such of that width, a multiple of theirs.
+func (t *Times) coarsen(width int64) {
+	t.width = width
+	old := t.by
+	t.by = make(map[int64][2]int64, len(old)/2)
+	for _, m := range old {
+		s := t.part(m[0])
+		if b, ok := t.by[s]; ok {
+			m = [2]int64{min(b[0], m[0]), max(b[1], m[1])}
+		}
+		t.by[s] = m
+	}
 }

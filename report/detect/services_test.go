@@ -2,8 +2,11 @@ package detect
 
 import (
 	"math/rand/v2"
+	"net/netip"
 	"slices"
 	"testing"
+
+	"tcpstate/tracker"
 )
 
 // Times answers as a list would, wherever a and b are of different seconds;
@@ -36,6 +39,43 @@ func TestTimesBetween(t *testing.T) {
 			got := times.Between(a, b)
 			if got && !want || want && !got && floorSecond(a) != floorSecond(b) {
 				t.Fatalf("between %d and %d: %v, not %v, of %v", a, b, got, want, list)
+			}
+		}
+	}
+}
+
+// What all services remember together is bounded. Wherever a and b lie as far
+// apart as it has become coarse, the answer is that of a list.
+func TestTimesBounded(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	s := services{enough: 200}
+	lists := map[netip.AddrPort][]int64{}
+	for i := range 20000 {
+		c := life(uint64(i), tracker.SignDone)
+		key := netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 0, 2}), uint16(1+r.IntN(20)))
+		c.Life.Ends[tracker.Server].Addr = key
+		c.Life.DoneAt = r.Int64N(86400e9)
+		s.add(c)
+		lists[key] = append(lists[key], c.Life.DoneAt)
+		n := 0
+		for _, x := range s.by {
+			n += len(x.Opened.by) + len(x.Answered.by)
+		}
+		if n > s.enough || n != s.parts {
+			t.Fatalf("%d parts after %d lives, counted as %d", n, i+1, s.parts)
+		}
+	}
+	for key, list := range lists {
+		times := &s.by[key].Opened
+		if times.N() != len(list) || times.width != s.width {
+			t.Fatalf("%v: %d times, not %d, in parts of %d", key, times.N(), len(list), times.width)
+		}
+		for range 300 {
+			a := r.Int64N(90000e9) - 2000e9
+			b := a + r.Int64N(2*s.width)
+			want := slices.ContainsFunc(list, func(x int64) bool { return a <= x && x <= b })
+			if got := times.Between(a, b); got && !want || want && !got && b-a >= s.width {
+				t.Fatalf("%v, between %d and %d: %v, not %v", key, a, b, got, want)
 			}
 		}
 	}

@@ -67,6 +67,9 @@ func (w *simultaneousClose) Case(c *tracker.Case) {
 	if second.Frame < first.Frame {
 		first, second = second, first
 	}
+	if second.Time < first.Time {
+		return // time runs backwards: which came first is not known
+	}
 	done := max(acked[0].Time, acked[1].Time)
 	w.bag.Add(c.Life.ID, c, first.Time, done, second.Time-first.Time, func() []Proof {
 		return proofOf(

@@ -129,6 +129,8 @@ func countOf(n, all int) string {
 	switch {
 	case n == all && n == 1:
 		return "It"
+	case n == all && n == 2:
+		return "Both"
 	case n == all:
 		return fmt.Sprintf("All %d", n)
 	}

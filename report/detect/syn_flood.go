@@ -16,7 +16,7 @@ var SynFlood = &Detector{
 	Rule: "At one time at least count attempts on a listener are neither completed, refused, reset nor given up; fewer than half of those that began in the window " +
 		"before that completed, and at least count are known to have failed. An attempt is given up when the next repeat of its SYN, or of the SYN,ACK, is overdue. " +
 		"Left out where most of the failed ones repeated their SYN: clients of a server that is down or overloaded do that, a flood does not wait for answers. " +
-		"Where no handshake of the port was seen to complete, a filter may have kept the ACKs out: then enough must have failed for certain, with a SYN,ACK that was repeated or never came.",
+		"Where no handshake of the port was seen to complete, a filter may have kept the ACKs out: then enough must have failed for certain, with a SYN,ACK that was repeated or never came, or a SYN without any option, which is no client's.",
 	Default: Error,
 	Levels:  "warning where the port never answered anybody (whether something listens there is not known), or the capture ended within 0.5 s of most of the SYNs",
 	Subject: "server A:P",
@@ -34,8 +34,8 @@ var SynFlood = &Detector{
 	Signs:   tracker.SignSyn,
 	// Their SYNs went unanswered because of the flood.
 	Swallows: []string{"syn-queue-overflow", "syn-unanswered"},
-	Withheld: FlagsOnly,    // the ACKs that complete handshakes were filtered out
-	Lowered:  OneDirection, // so may be the answers
+	Withheld: FlagsOnly,             // the ACKs that complete handshakes were filtered out
+	Lowered:  OneDirection | Missed, // so may be the answers
 	New: func(s *Setup) Watcher {
 		w := &flood{count: max(tracker.Few, s.Count("count")), window: s.Span("window")}
 		w.ends.width = max(1, w.window/8)
@@ -57,6 +57,7 @@ type tried struct {
 	repeated  bool // the SYN
 	answered  bool // by SYN,ACK
 	waited    bool // the server repeated that, so that the ACK did not come
+	made      bool // the SYN has no option at all: who makes packets sends such
 	young     bool // for a failed one
 }
 
@@ -89,7 +90,8 @@ func (w *flood) Case(c *tracker.Case) {
 		return
 	}
 	v := tried{client: c.Addr(tracker.Client).Addr(), repeated: repeated, answered: answer != nil,
-		completed: c.Has(tracker.SignDone) || c.Ends[tracker.Client].Spoke, waited: c.Has(tracker.SignSynAckAgain), young: c.Now-syn.Time < settled}
+		completed: c.Has(tracker.SignDone) || c.Ends[tracker.Client].Spoke, waited: c.Has(tracker.SignSynAckAgain),
+		made: syn.Opts == 0, young: c.Now-syn.Time < settled}
 	// A RST of the server refuses, one of the client takes back: either way the
 	// attempt waits no more.
 	over := !v.completed && c.Has(tracker.SignRst)
@@ -140,7 +142,8 @@ func (w *flood) judge(x *Context, g *Group[netip.AddrPort, tried], s *tracker.Se
 	}
 	f := g.Finding(Server(g.Key))
 	f.Severity, f.Blame = Error, BlameClient
-	if len(f.Evidence.Connections) == 0 {
+	if !slices.ContainsFunc(g.Items, func(it Item[tried]) bool { return it.proof != nil }) {
+		f.Evidence.Connections = nil
 		f.peak(p, "SYN", "SYN")
 	}
 	f.Count = t.failed + g.More
@@ -219,12 +222,14 @@ func (t *floodSum) words(more int) string {
 }
 
 // certain reports that enough attempts failed beside those whose ACK a filter
-// may have kept out. Lost packets make a server repeat few of its SYN,ACKs.
+// may have kept out. Lost packets make a server repeat few of its SYN,ACKs. A
+// SYN without any option is no client's: every TCP tells its MSS (RFC 9293
+// section 3.7.1).
 func (w *flood) certain(x *Context, g *Group[netip.AddrPort, tried]) bool {
 	const most = 10 // times as many may be uncertain: SYN cookies are not repeated
 	n := 0
 	for i := range g.Items {
-		if v := &g.Items[i].V; v.waited || !v.answered && x.Totals.Plain > 0 {
+		if v := &g.Items[i].V; v.waited || !v.answered && x.Totals.Plain > 0 || v.made && x.Doubts&CutHeaders == 0 {
 			n++
 		}
 	}
@@ -233,7 +238,7 @@ func (w *flood) certain(x *Context, g *Group[netip.AddrPort, tried]) bool {
 
 // narrow keeps of the items those of the flood around the peak: the failed
 // attempts that follow each other within a window, and who completed late
-// meanwhile.
+// meanwhile, or soon after.
 func (w *flood) narrow(g *Group[netip.AddrPort, tried], peak int64) bool {
 	slices.SortFunc(g.Items, func(a, b Item[tried]) int {
 		return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.ID, b.ID), cmp.Compare(a.Incarnation, b.Incarnation))
@@ -254,7 +259,8 @@ func (w *flood) narrow(g *Group[netip.AddrPort, tried], peak int64) bool {
 	}
 	g.Keep(func(it *Item[tried]) bool {
 		if it.V.completed {
-			return it.At <= last && it.Last >= first
+			// The half-open attempts stay in the queue after the last of them came.
+			return it.At <= last+w.window && it.Last >= first
 		}
 		return it.At >= first && it.At <= last
 	})

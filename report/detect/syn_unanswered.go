@@ -130,7 +130,7 @@ func (w *synUnanswered) Findings(x *Context) {
 			f.Explanation += fmt.Sprintf(" It refused %s with RST.", plural(s.Refused, "other connection"))
 		case hosts[g.Key.Addr()]:
 			f.Blame = BlameServer
-			f.Explanation += " Other ports of the host do answer: a filter drops what goes to this one."
+			f.Explanation += " Other ports of the host do answer: a filter drops what goes to this one, or its listener's queues are full."
 		default:
 			f.Explanation += " Nothing of the host answered in this capture: it is down, or the path or a filter swallows everything."
 		}

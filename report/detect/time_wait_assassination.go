@@ -38,6 +38,7 @@ isn 50000 9000
 	Sources:  []string{"RFC 1337", "RFC 9293 section 3.10.7.4 (TIME-WAIT)", "Linux tcp_timewait_state_process (sysctl_tcp_rfc1337)", "oracle 21_timewait_reuse"},
 	Signs:    tracker.SignRst | tracker.SignSyn,
 	Swallows: []string{"port-reuse-in-time-wait"},
+	Lowered:  Backwards,
 	New: func(s *Setup) Watcher {
 		return &assassination{wait: s.TimeWait, again: map[uint64]reopening{}}
 	},
@@ -199,7 +200,10 @@ func (w *assassination) Findings(x *Context) {
 			f.Metrics = append(f.Metrics, Metric{"waited_seconds", seconds(v.at - v.since)})
 		}
 		again := v.reopened
-		if r, ok := w.again[v.rst]; ok && again == 0 && r.at < v.until {
+		if again < v.at {
+			again = 0 // time runs backwards
+		}
+		if r, ok := w.again[v.rst]; ok && again == 0 && v.at <= r.at && r.at < v.until {
 			again = r.at
 			f.Evidence.Total++
 			f.Evidence.Connections = append(f.Evidence.Connections, Proven{r.ID, r.Incarnation, []Proof{{r.frame, "SYN: the tuple is used again within 2MSL"}}})

@@ -20,7 +20,7 @@ var Unreachable = &Detector{
 		"that its sender really sent: the number lies between its ISS and its SND.NXT, else the error is forged and left out. Left out, too: errors after both " +
 		"FINs or a RST, those to a server about clients that sent SYNs only (spoofed addresses), and time exceeded for packets sent with a TTL below 32 (traceroute).",
 	Default: Warning,
-	Levels: "note where all connections went on in spite of it: the handshake completed later, or the peer was heard again. " +
+	Levels: "note where all connections went on in spite of it (the handshake completed later, or the peer was heard again), or the capture ends within 3 s. " +
 		"The subject is the router if it names several servers, or a client that is not reached",
 	Subject: "server A:P or router A",
 	Blame:   "network, or the server if it sent the error itself",
@@ -59,6 +59,7 @@ type blockage struct {
 	syn      bool // it quotes the opening SYN
 	again    bool // and the SYN was repeated all the same
 	hurt     bool // nothing came of the connection after it
+	wentOn   bool // something did; where neither, the capture ends too soon
 	toServer bool
 }
 
@@ -96,10 +97,12 @@ func (w *unreachable) Case(c *tracker.Case) {
 		toServer: first.From == tracker.Server}
 	v.syn = !v.toServer && first.Has(capture.SYN)
 	if v.syn {
-		v.hurt = !c.Has(tracker.SignDone)
+		v.wentOn = c.Has(tracker.SignDone)
+		v.hurt = !v.wentOn
 		v.again = v.hurt && c.Ends[tracker.Client].LastAt > first.Time
 	} else {
-		v.hurt = c.Ends[first.From^1].LastAt < first.Time && c.Now-first.Time >= silentFor
+		v.wentOn = c.Ends[first.From^1].LastAt >= first.Time
+		v.hurt = !v.wentOn && c.Now-first.Time >= silentFor
 	}
 	key := blocked{router: q.From}
 	if !v.toServer {
@@ -182,12 +185,13 @@ func (w *unreachable) Findings(x *Context) {
 
 // blockages sums up what several connections met.
 type blockages struct {
-	kinds                     map[icmpKind]int
-	routers, clients          map[netip.Addr]bool
-	servers                   map[netip.AddrPort]bool
-	errors, syns, later, hurt int
-	failed, again             int // of the SYNs: not connected later; repeated all the same
-	clientsLost               int // to servers, about clients
+	kinds               map[icmpKind]int
+	routers, clients    map[netip.Addr]bool
+	servers             map[netip.AddrPort]bool
+	errors, syns, later int
+	hurt, wentOn        int
+	failed, again       int // of the SYNs: not connected later; repeated all the same
+	clientsLost         int // to servers, about clients
 }
 
 func sumUp(items []Item[blockage]) blockages {
@@ -208,9 +212,8 @@ func sumUp(items []Item[blockage]) blockages {
 		} else {
 			s.later++
 		}
-		if v.hurt {
-			s.hurt++
-		}
+		s.hurt += one(v.hurt)
+		s.wentOn += one(v.wentOn)
 		if v.toServer {
 			s.clientsLost++
 		}
@@ -254,15 +257,19 @@ func (w *unreachable) finding(g *Group[blocked, blockage]) Finding {
 	case len(s.routers) > 1:
 		who, says = fmt.Sprintf("%s and %s", who, plural(len(s.routers)-1, "other router")), "say"
 	}
-	f.Severity, f.Blame, f.Advice = Note, BlameNetwork, obstacles[word.is].advice
+	f.Severity, f.Blame = Note, BlameNetwork
 	if s.hurt > 0 {
 		f.Severity = Warning
 	}
 	if g.Items[0].V.router == g.Items[0].V.server.Addr() && len(s.routers) == 1 && s.clientsLost == 0 {
 		f.Blame = BlameServer
+		if word.is == noRoute || word.is == noHost {
+			word.is = onArrival
+		}
 	}
+	f.Advice = obstacles[word.is].advice
 	f.Metrics = Metrics{{"errors", float64(s.errors)}, {"at_connect", float64(s.syns)}, {"later", float64(s.later)},
-		{"went_on", float64(len(g.Items) - s.hurt)}, {"servers", float64(len(s.servers))}, {"clients", float64(len(s.clients))},
+		{"went_on", float64(s.wentOn)}, {"servers", float64(len(s.servers))}, {"clients", float64(len(s.clients))},
 		{"routers", float64(len(s.routers))}}
 	about := g.Items[0].V.server.String()
 	switch {
@@ -288,8 +295,11 @@ func (w *unreachable) finding(g *Group[blocked, blockage]) Finding {
 	if s.later > 0 {
 		f.Explanation += fmt.Sprintf(" %s met it when established: TCP keeps the error in mind and goes on until its own timeouts run out.", plural(s.later, "connection"))
 	}
-	if n := len(g.Items) - s.hurt; n > 0 {
-		f.Explanation += fmt.Sprintf(" %s went on in spite of it.", plural(n, "connection"))
+	if n := len(g.Items) - s.hurt - s.wentOn; n > 0 {
+		f.Explanation += fmt.Sprintf(" What became of %s is not known: the capture ends within %s.", plural(n, "connection"), span(silentFor))
+	}
+	if s.wentOn > 0 {
+		f.Explanation += fmt.Sprintf(" %s went on in spite of it.", plural(s.wentOn, "connection"))
 	}
 	return f
 }
