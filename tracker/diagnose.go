@@ -11,16 +11,15 @@ func (b *books) at(slot uint32) *notebook {
 	return &(*b)[slot/slabSize][slot%slabSize]
 }
 
-// tell tells of a life as a case.
-func (t *Tracker) tell(e *entry, slot uint32, now int64) {
+// tell tells of a life as a case, where cases are asked for.
+func (t *Tracker) tell(l *Life, e *entry, slot uint32) {
 	if t.obs.Case == nil {
 		return
 	}
 	n := t.books.at(slot)
 	c := &e.conn
-	l := t.life(e)
 	k := &t.told
-	*k = Case{Life: &l, Signs: n.signs | SignLife, Idle: n.idle, IdleFrames: n.idleFrames, Now: now,
+	*k = Case{Life: l, Signs: n.signs | SignLife, Idle: n.idle, IdleFrames: n.idleFrames, Now: t.now,
 		Trail: Trail{Events: k.Trail.Events[:0], Missing: n.missing, Quotes: k.Trail.Quotes[:0]}}
 	for i := range k.Ends {
 		side := c.client ^ uint8(i)
@@ -29,7 +28,7 @@ func (t *Tracker) tell(e *entry, slot uint32, now int64) {
 		}
 		k.Ends[i] = n.acct[side].final(c.at(side), n.lastAt)
 	}
-	k.Signs |= c.signs(&l)
+	k.Signs |= c.signs(l)
 	for i := n.head; i != 0; {
 		b := t.trails.at(i)
 		for j := range b.ev[:b.n] {

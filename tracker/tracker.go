@@ -347,21 +347,18 @@ func (t *Tracker) again(e *entry, slot uint32, fresh bool) {
 // report tells of a life that is over, and forgets what is written down of it.
 func (t *Tracker) report(e *entry, slot uint32) {
 	if e.conn.mode&begun != 0 && e.conn.mode&reported == 0 {
-		t.tell(e, slot, t.now)
-		t.reportLife(e)
+		e.conn.mode |= reported
+		if t.obs.Case != nil || t.obs.Life != nil {
+			l := t.life(e)
+			t.tell(&l, e, slot)
+			if t.obs.Life != nil {
+				t.obs.Life(&l)
+			}
+		}
 	}
 	if t.obs.Case != nil {
 		t.books.at(slot).clear(&t.trails)
 	}
-}
-
-func (t *Tracker) reportLife(e *entry) {
-	e.conn.mode |= reported
-	if t.obs.Life == nil {
-		return
-	}
-	l := t.life(e)
-	t.obs.Life(&l)
 }
 
 // life says everything of the connection.
@@ -409,14 +406,22 @@ func (t *Tracker) Finish() {
 		}
 		return cmp64(int64(x.conn.id), int64(y.conn.id))
 	})
-	for _, slot := range order {
-		t.tell(t.table.at(slot), slot, t.now)
+	if t.obs.Case != nil {
+		for _, slot := range order {
+			l := t.life(t.table.at(slot))
+			t.tell(&l, t.table.at(slot), slot)
+		}
 	}
 	if t.obs.Cases != nil {
 		t.obs.Cases()
 	}
 	for _, slot := range order {
-		t.reportLife(t.table.at(slot))
+		e := t.table.at(slot)
+		e.conn.mode |= reported
+		if t.obs.Life != nil {
+			l := t.life(e) // again: to keep them all would take their memory twice
+			t.obs.Life(&l)
+		}
 	}
 }
 
