@@ -9,7 +9,7 @@
 // that it was given.
 //
 // The names of the JSON fields live in record.go, transition.go, summary.go,
-// services.go, capture.go and findingjson.go; the JSON Schema in schema/ describes the same,
-// and a test holds all outputs against it. They are a contract and are never
-// renamed.
+// services.go, capture.go and findingjson.go; the JSON Schema in schema/
+// describes the same, and a test holds all outputs against it. They are a
+// contract and are never renamed.
 package report

@@ -17,10 +17,8 @@ const findingWidth = 100
 // One line names each finding; below stand what happened, which frames prove
 // it, and what to do.
 func (o *table) findings(f *Final) {
-	if !o.Quiet {
-		o.printf("\n")
-	}
-	title := o.bold("Findings: " + worstFirst(f.Summary.Findings))
+	o.gap()
+	title := o.bold("Findings: " + WorstFirst(f.Summary.Findings))
 	if f.Hidden > 0 {
 		title += o.dim(fmt.Sprintf(" (%s below --min-severity)", showCount(uint64(f.Hidden))))
 	}
@@ -49,11 +47,11 @@ func (o *table) findings(f *Final) {
 			o.proof(x)
 		}
 	}
-	o.more(uint64(len(f.Findings) - len(shown)))
+	o.more(uint64(len(f.Findings)-len(shown)), "-o ndjson all")
 }
 
-// worstFirst writes "1 error, 2 notes".
-func worstFirst(c Counts) string {
+// WorstFirst writes counts of findings by severity: "1 error, 2 notes".
+func WorstFirst(c Counts) string {
 	var l []string
 	for _, x := range slices.Backward(c) {
 		if x.N > 0 {

@@ -12,8 +12,8 @@ var ndjsonFormat = &Format{
 }
 
 // ndjson writes one object per line: the capture, always; transitions and
-// connections in the order of (time, frame, id); the findings; the summary last. The
-// services are an array inside the summary line.
+// connections in the order of (time, frame, id); the findings; the summary last.
+// The services are an array inside the summary line.
 type ndjson struct {
 	*Env
 	buf []byte

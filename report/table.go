@@ -38,6 +38,7 @@ type table struct {
 	start       time.Time // of the capture
 	day         string
 	oneDay      bool
+	parted      bool // a part was printed
 }
 
 func (o *table) Begin(*Capture) {}
@@ -71,7 +72,7 @@ func (o *table) End(f *Final) {
 		o.states(f.Summary)
 		o.closes(f.Summary)
 		if !o.Parts.Has(PartFindings) {
-			o.printf("  findings: %s\n", worstFirst(f.Summary.Findings))
+			o.printf("  findings: %s\n", WorstFirst(f.Summary.Findings))
 		}
 	}
 	if o.Parts.Has(PartServices) {
@@ -183,7 +184,19 @@ func (o *table) span(s *Summary) {
 	o.oneDay = o.day == last
 }
 
-func (o *table) title(text string) { o.printf("\n%s\n", o.bold(text)) }
+func (o *table) title(text string) {
+	o.gap()
+	o.printf("%s\n", o.bold(text))
+}
+
+// gap keeps a part apart from what stands above it; with -q nothing stands above
+// the first.
+func (o *table) gap() {
+	if !o.Quiet || o.parted {
+		o.printf("\n")
+	}
+	o.parted = true
+}
 
 func (o *table) states(s *Summary) {
 	o.title("States at the end of the capture (endpoints)")
@@ -287,13 +300,13 @@ func (o *table) rows(g *grid, total uint64) {
 	if len(g.rows) > 0 {
 		o.printf("%s", g.text("  ", &o.Style))
 	}
-	o.more(total - uint64(len(g.rows)))
+	o.more(total-uint64(len(g.rows)), "-o csv or -o ndjson all")
 }
 
-// more says how many rows were left out.
-func (o *table) more(n uint64) {
+// more says how many rows were left out, and what shows all.
+func (o *table) more(n uint64, all string) {
 	if n > 0 {
-		o.printf("  %s\n", o.dim(fmt.Sprintf("… %s more (--limit N shows more, -o csv or -o ndjson all)", showCount(n))))
+		o.printf("  %s\n", o.dim(fmt.Sprintf("… %s more (--limit N shows more, %s)", showCount(n), all)))
 	}
 }
 

@@ -36,14 +36,12 @@ func (c *cli) analyse(f *flags) error {
 			err = o.commit()
 		}
 	}
-	switch {
-	case err == nil:
+	if err == nil {
 		err = c.verdict(f, end)
-	case quiet(err) != nil:
-		return quiet(err)
-	default:
-		err = nil // who closed our output has seen enough, but not what the findings come to
+	} else if err = quiet(err); err != nil {
+		return err
 	}
+	// Who closed our output has seen enough, but not what the findings come to.
 	if failed := c.fail(f, r); err == nil {
 		err = failed
 	}
@@ -90,7 +88,9 @@ func (c *cli) follow(f *flags, src capture.Source, r *report.Report, intr *inter
 			if f.waits() {
 				r.Flush()
 			}
-			if err := r.Err(); err != nil {
+			// --fail-on asks about the whole of a file, whoever stops reading our output.
+			judges := f.report.Judge && !f.waits()
+			if err := r.Err(); err != nil && (!judges || quiet(err) != nil) {
 				rd.quit()
 				return e, err
 			}

@@ -37,7 +37,7 @@ func checkCatalogue(f *flags, r *raw, fs *pflag.FlagSet) error {
 	}
 	switch words := fs.Args()[1:]; {
 	case len(words) > 1:
-		return fmt.Errorf("tcpstate findings: one ID, or none for the whole catalogue; a file called findings is ./findings")
+		return fmt.Errorf("findings: give one ID, or none for the whole catalogue; a file called findings is ./findings")
 	case len(words) == 1 && detect.Find(words[0]) == nil:
 		return noFinding(words[0])
 	case len(words) == 1:

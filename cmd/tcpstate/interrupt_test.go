@@ -67,6 +67,19 @@ func TestClosedStdout(t *testing.T) {
 	}
 }
 
+// Nor does a reader that stops early change what --fail-on says of a file, though
+// the output breaks long before its end.
+func TestClosedStdoutFails(t *testing.T) {
+	args := []string{"-o", "ndjson", "--show", "transitions", "--fail-on", "error"}
+	for _, f := range []string{"half-close", "close-wait-leak", "loss", "syn-flood"} {
+		args = append(args, "../../testdata/pcaps/"+f+".pcap")
+	}
+	var stderr bytes.Buffer
+	if code := run(args, nil, closedPipe{}, &stderr); code != exitFindings || stderr.String() != "tcpstate: --fail-on error: 1 error\n" {
+		t.Errorf("exit status %d, standard error: %s", code, &stderr)
+	}
+}
+
 type closedPipe struct{}
 
 func (closedPipe) Write([]byte) (int, error) {

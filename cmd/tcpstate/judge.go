@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -24,6 +23,9 @@ func checkFindings(f *flags, r *raw, fs *pflag.FlagSet) error {
 	o := &f.report.Detect
 	o.Values = detect.Values{}
 	for _, s := range r.sets {
+		if id, _, ok := strings.Cut(s, "."); ok && detect.Find(id) == nil {
+			return fmt.Errorf("--set %q: %w", s, noFinding(id))
+		}
 		if err := o.Values.Set(s); err != nil {
 			return fmt.Errorf("--set %w", err)
 		}
@@ -75,15 +77,18 @@ func noFinding(id string) error {
 	return fmt.Errorf("there is no finding %q; \"tcpstate findings\" lists them", id)
 }
 
-// nearest is the id of the catalogue that is the fewest letters away, or that the
-// word is a part of; "" if none is near.
+// nearest is the id of the catalogue that begins with the word, that the word is a
+// part of, or that is the fewest letters away; "" if none is near.
 func nearest(id string) string {
 	id = strings.ToLower(strings.ReplaceAll(id, "_", "-"))
 	best, found := 1+max(2, len(id)/3), ""
 	for _, d := range detect.Catalogue {
 		n := distance(id, d.ID)
-		if len(id) > 2 && strings.Contains(d.ID, id) {
-			n = 1
+		switch {
+		case len(id) > 2 && strings.HasPrefix(d.ID, id):
+			n = 0
+		case len(id) > 2 && strings.Contains(d.ID, id):
+			n = min(n, 1)
 		}
 		if n < best {
 			best, found = n, d.ID
@@ -123,15 +128,7 @@ func (c *cli) fail(f *flags, r *report.Report) error {
 	if counts.Sum() == 0 {
 		return nil
 	}
-	var l []string
-	for _, x := range slices.Backward(counts) {
-		if x.N == 1 {
-			l = append(l, "1 "+x.Name)
-		} else if x.N > 1 {
-			l = append(l, fmt.Sprintf("%d %ss", x.N, x.Name))
-		}
-	}
-	text := fmt.Sprintf("--fail-on %s: %s", f.failOn, strings.Join(l, ", "))
+	text := fmt.Sprintf("--fail-on %s: %s", f.failOn, report.WorstFirst(counts))
 	if hidden > 0 {
 		text += fmt.Sprintf("; %d of them not shown (--min-severity %s)", hidden, f.report.Detect.Min)
 	}

@@ -151,7 +151,7 @@ func (w *aborts) Findings(x *Context) {
 		f.Metrics = Metrics{{"share_of_closes", share}, {"closes", float64(max(n, all))}, {"bare", float64(bare)},
 			{"idle_seconds_median", seconds(idle[len(idle)/2])}}
 		f.Explanation = fmt.Sprintf("%s ended %d of %s by RST instead of FIN: linger 0, or a process that was killed, crashed or gave up. "+
-			"The segment before lay %s back in the median. The %s saw ECONNRESET.", capital(k.who()), n, plural(max(n, all), "closed connection"),
+			"The median time from the segment before to the RST was %s. The %s saw ECONNRESET.", capital(k.who()), n, plural(max(n, all), "closed connection"),
 			span(idle[len(idle)/2]), k.other())
 		x.Raise(f)
 	}

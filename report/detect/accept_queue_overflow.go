@@ -1,9 +1,10 @@
 package detect
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
-	"sort"
+	"slices"
 
 	"tcpstate/tracker"
 )
@@ -140,9 +141,8 @@ func (w *acceptQueue) noteAccepted(key netip.AddrPort, c *tracker.Case, ev []tra
 }
 
 func (w *acceptQueue) Findings(x *Context) {
-	for key, l := range w.dropped {
-		sort.Slice(l, func(i, j int) bool { return l[i].at < l[j].at })
-		w.dropped[key] = l
+	for _, l := range w.dropped {
+		slices.SortFunc(l, func(a, b droppedSyn) int { return cmp.Compare(a.at, b.at) })
 	}
 	for _, g := range w.bag.Groups(x) {
 		votes, silent := 0, 0
@@ -185,7 +185,7 @@ func (w *acceptQueue) Findings(x *Context) {
 // repeated within the window.
 func (w *acceptQueue) witness(key netip.AddrPort, it *Item[stuckOpen]) bool {
 	l := w.dropped[key]
-	from := sort.Search(len(l), func(i int) bool { return l[i].at >= it.V.at-w.window })
+	from, _ := slices.BinarySearchFunc(l, it.V.at-w.window, func(d droppedSyn, t int64) int { return cmp.Compare(d.at, t) })
 	for _, d := range l[from:] {
 		if d.at > it.V.at+w.window {
 			break
@@ -235,7 +235,7 @@ func (w *acceptQueue) raise(x *Context, g *Group[netip.AddrPort, stuckOpen], vot
 	} else {
 		f.Severity = Warning
 		f.Explanation = fmt.Sprintf("%s of %s are open as the client sees it, but %s sends nothing after its SYN,ACK, however often the first payload or FIN is repeated, "+
-			"while it accepts others: with SYN cookies a full accept queue looks so. A filter that drops the first payload looks the same.",
+			"while it accepts others: with SYN cookies a full accept queue looks like this. A filter that drops the first payload looks the same.",
 			plural(f.Count, "connection"), plural(clients, "client"), g.Key)
 	}
 	if n := len(dropped); n > 0 {

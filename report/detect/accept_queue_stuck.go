@@ -17,7 +17,6 @@ type stuckOpen struct {
 	after  int64 // ns from the third ACK to the repeated SYN,ACK
 	// Frames of the proof; 0 none.
 	synAck, third, second, repeat, first, again, rst uint64
-	synAcks, agains                                  int
 }
 
 type stuckKind uint8
@@ -40,7 +39,8 @@ func (w *acceptQueue) stuck(c *tracker.Case, ev []tracker.Event) (v stuckOpen, o
 	var syn, synAck, first *tracker.Event
 	var acked []*tracker.Event // the client's segments that acknowledge the SYN,ACK
 	reach := int64(0)
-	closed := false // it said something else than SYN,ACK
+	closed := false // the server said something else than SYN,ACK
+	synAcks, repeats := 0, 0
 	for i := range ev {
 		e := &ev[i]
 		switch {
@@ -49,7 +49,7 @@ func (w *acceptQueue) stuck(c *tracker.Case, ev []tracker.Event) (v stuckOpen, o
 				return v, false // what came before the repeat is not known
 			}
 		case e.From == tracker.Server && e.SynAck():
-			v.synAcks++
+			synAcks++
 			if synAck == nil {
 				synAck, v.synAck = e, e.Frame
 				if syn != nil {
@@ -87,7 +87,7 @@ func (w *acceptQueue) stuck(c *tracker.Case, ev []tracker.Event) (v stuckOpen, o
 			case first == nil && (e.Len > 0 || e.Fin()) && !e.Probe():
 				first, v.first, v.fin = e, e.Frame, e.Len == 0
 			case first != nil && e.Seq == first.Seq && e.Again():
-				v.agains++
+				repeats++
 				if v.again == 0 {
 					v.again = e.Frame
 				}
@@ -104,10 +104,10 @@ func (w *acceptQueue) stuck(c *tracker.Case, ev []tracker.Event) (v stuckOpen, o
 		return v, !payload || !server.Spoke
 	}
 	v.kind, v.at = bySilence, c.Life.DoneAt
-	return v, server.Segments == 1 && v.synAcks == 1 && v.agains >= w.repeats
+	return v, server.Segments == 1 && synAcks == 1 && repeats >= w.repeats
 }
 
-// passed counts the segments that were sent before t.
+// passed counts the segments that had been sent by t.
 func passed(ev []*tracker.Event, t int64) (n int) {
 	for _, e := range ev {
 		if e.Time <= t {
@@ -125,9 +125,7 @@ func (v *stuckOpen) proof() []Proof {
 	}
 	all := []frame{{v.synAck, "SYN,ACK"}, {v.third, "third ACK: open, as the client sees it"}, {v.first, what},
 		{v.again, what + " again: it is not acknowledged"}, {v.rst, "the server answers it with RST"},
-		{v.repeat, fmt.Sprintf("SYN,ACK again, %s after the third ACK: the server took none of these ACKs", span(v.after))}}
-	if v.kind == byRepeat {
-		all = append(all, frame{v.second, "another segment that acknowledges the SYN,ACK"})
-	}
+		{v.repeat, fmt.Sprintf("SYN,ACK again, %s after the third ACK: the server took none of these ACKs", span(v.after))},
+		{v.second, "another segment that acknowledges the SYN,ACK"}}
 	return proofOf(all...)
 }

@@ -14,6 +14,11 @@ type Ref struct {
 	Incarnation uint32
 }
 
+// compare puts lives in order.
+func (r Ref) compare(o Ref) int {
+	return cmp.Or(cmp.Compare(r.ID, o.ID), cmp.Compare(r.Incarnation, o.Incarnation))
+}
+
 // RefOf names the life of a case.
 func RefOf(c *tracker.Case) Ref { return Ref{c.Life.ID, c.Life.Incarnation} }
 
@@ -131,8 +136,7 @@ func (b *Bag[K, V]) Groups(x *Context) []*Group[K, V] {
 		}
 	}
 	slices.SortFunc(out, func(a, c *Group[K, V]) int {
-		return cmp.Or(cmp.Compare(a.First(), c.First()), cmp.Compare(a.Items[0].ID, c.Items[0].ID),
-			cmp.Compare(a.Items[0].Incarnation, c.Items[0].Incarnation), cmp.Compare(a.made, c.made))
+		return cmp.Or(cmp.Compare(a.First(), c.First()), a.Items[0].Ref.compare(c.Items[0].Ref), cmp.Compare(a.made, c.made))
 	})
 	return out
 }

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-
-	"tcpstate/tracker"
 )
 
 // CaptureQuality says what is doubtful about the capture. The engine judges
@@ -43,10 +41,9 @@ var CaptureQuality = &Detector{
 }
 
 // silent is a watcher whose work is done elsewhere.
-type silent struct{}
+type silent struct{ usageOnly }
 
-func (silent) Case(*tracker.Case) {}
-func (silent) Findings(*Context)  {}
+func (silent) Findings(*Context) {}
 
 // maxSaid is how many items a finding puts into words; its metrics have all.
 const maxSaid = 3
@@ -129,7 +126,7 @@ func (q *quality) evidence() (e Evidence) {
 				continue
 			}
 			p := q.examples[i.flaw][n]
-			same := func(x Proven) bool { return x.ID == p.ID && x.Incarnation == p.Incarnation }
+			same := func(x Proven) bool { return x.ref() == p.ref() }
 			if at := slices.IndexFunc(e.Connections, same); at >= 0 {
 				e.Connections[at].Frames = merge(e.Connections[at].Frames, p.Frames)
 			} else if len(e.Connections) < maxShown {
@@ -137,9 +134,7 @@ func (q *quality) evidence() (e Evidence) {
 			}
 		}
 	}
-	slices.SortFunc(e.Connections, func(a, b Proven) int {
-		return cmp.Or(cmp.Compare(a.ID, b.ID), cmp.Compare(a.Incarnation, b.Incarnation))
-	})
+	slices.SortFunc(e.Connections, func(a, b Proven) int { return a.ref().compare(b.ref()) })
 	return e
 }
 

@@ -109,7 +109,7 @@ func challenged(c *tracker.Case, i int) int {
 	for j := i + 1; j < len(ev); j++ {
 		e := &ev[j]
 		switch {
-		case e.Is(tracker.Holed) || e.Time-ev[i].Time > c.RTT(int(x^1), unmeasured)+answerSlack:
+		case e.Is(tracker.Holed) || e.Time-ev[i].Time > replyTime(c, x^1):
 			return -1
 		case !own(e) || e.From == x:
 		case !e.Plain() || e.Fin() || !e.Has(capture.ACK):
@@ -140,7 +140,7 @@ func exactReset(c *tracker.Case, j int) *tracker.Event {
 		if !own(e) || e.From == ev[j].From {
 			continue
 		}
-		if e.Rst() && e.Seq == ev[j].Ack && e.Time-ev[j].Time <= c.RTT(int(e.From), unmeasured)+answerSlack {
+		if e.Rst() && e.Seq == ev[j].Ack && e.Time-ev[j].Time <= replyTime(c, e.From) {
 			return e
 		}
 		return nil

@@ -115,7 +115,7 @@ func (v *closeWait) left(x *Context) bool { return v.how == staysOpen && v.leave
 
 // oldestFirst sorts stays.
 func oldestFirst(a, b Item[closeWait]) int {
-	return cmp.Or(cmp.Compare(a.V.enter, b.V.enter), cmp.Compare(a.ID, b.ID), cmp.Compare(a.Incarnation, b.Incarnation))
+	return cmp.Or(cmp.Compare(a.V.enter, b.V.enter), a.Ref.compare(b.Ref))
 }
 
 func (w *closeWaits) raise(x *Context, g *Group[serviceEnd, closeWait]) {
@@ -155,7 +155,7 @@ func (w *closeWaits) raise(x *Context, g *Group[serviceEnd, closeWait]) {
 		f.Explanation += fmt.Sprintf(" %s had given up and answered by RST what the %s sent later.", capital(plural(gave, "closer")), k.owner())
 	}
 	if most := w.level(peak); f.Severity < most {
-		f.Explanation += fmt.Sprintf(" Lowered from %s: %s that half-closed got an answer, and without those whose peer did so right after a request, less than %s ago, and may wait for one it is %d at once.",
+		f.Explanation += fmt.Sprintf(" Lowered from %s: %s that half-closed got an answer. Without those whose peer half-closed right after its request, less than %s ago, and may still wait for the answer, the peak is %d.",
 			most, plural(answered, "other peer"), span(w.age), surely)
 	}
 	x.Raise(f)

@@ -35,9 +35,6 @@ var partingWords = [...]string{
 	killedByPeer: "RST of its peer", foundGone: "RST: its peer is gone", lostTrack: "it is in CLOSE-WAIT no more",
 }
 
-// lasted is how long it is known to have lasted.
-func (v *closeWait) lasted() int64 { return v.leave - v.enter }
-
 // proof lists its frames.
 func (v *closeWait) proof(k serviceEnd) []Proof {
 	p := []Proof{{v.fin, fmt.Sprintf("FIN: the %s closes", k.other())},

@@ -125,7 +125,7 @@ func (w *unreadCloses) Findings(x *Context) {
 		f.Explanation = fmt.Sprintf("%s closed %s within %s of being sent payload, having answered none of it: the kernel drops what was not read and says so by RST,ACK. "+
 			"The %s saw ECONNRESET.", capital(k.who()), plural(f.Count, "connection"), span(slowest), k.other())
 		if alerts > 0 {
-			f.Explanation += fmt.Sprintf(" In %d cases it was no more than a TLS close_notify before the FIN, which does no harm.", alerts)
+			f.Explanation += fmt.Sprintf(" On %d of them it was no more than a TLS close_notify before the FIN, which does no harm.", alerts)
 		}
 		x.Raise(f)
 	}

@@ -47,8 +47,17 @@ func sawAt(side int, what string) (s SeenBy) {
 // unmeasured bounds a round trip that was not measured.
 const unmeasured = 200e6
 
-// closeSlack is what a TCP takes to answer beside the round trip.
-const closeSlack = 0.05
+// answerSlack is what a TCP takes to answer beside the round trip (catalogue);
+// closeSlack is the same as a parameter.
+const (
+	answerSlack = 50e6
+	closeSlack  = answerSlack / 1e9
+)
+
+// replyTime is how long after a segment towards end its answer may come.
+func replyTime(c *tracker.Case, end uint8) int64 {
+	return c.RTT(int(end), unmeasured) + answerSlack
+}
 
 // own reports an event of the life itself, not of the one before on the tuple.
 func own(e *tracker.Event) bool { return !e.Is(tracker.Earlier | tracker.Quoted | tracker.Odd) }
@@ -56,6 +65,16 @@ func own(e *tracker.Event) bool { return !e.Is(tracker.Earlier | tracker.Quoted 
 // newPayload reports payload that had not been sent before. A probe's octet is none.
 func newPayload(e *tracker.Event) bool {
 	return e.Len > 0 && own(e) && !e.Rst() && !e.Again() && !e.Probe()
+}
+
+// eventOf returns the event of a frame, or nil where the trail did not keep it.
+func eventOf(c *tracker.Case, frame uint64) *tracker.Event {
+	for i := range c.Trail.Events {
+		if e := &c.Trail.Events[i]; e.Frame == frame {
+			return e
+		}
+	}
+	return nil
 }
 
 // plainAck reports a segment that acknowledges and is no RST.
@@ -92,7 +111,7 @@ func abort(c *tracker.Case, i int) bool {
 		return false
 	}
 	a := &c.Ends[r.From]
-	if d := int(r.TTL) - int(a.TTL); a.TTLSeen >= 3 && (d > 2 || d < -2) {
+	if a.TTLSeen >= 3 && otherTTL(r.TTL, a.TTL) {
 		return false // somebody else may have sent it
 	}
 	for j := i + 1; j < len(ev); j++ {
@@ -127,6 +146,9 @@ func unread(c *tracker.Case, i int, slack int64) *tracker.Event {
 
 // interval is the time from enter to leave, without leave.
 type interval struct{ enter, leave int64 }
+
+// lasted is how long it is known to have lasted.
+func (v *interval) lasted() int64 { return v.leave - v.enter }
 
 // capital begins a sentence.
 func capital(s string) string {

@@ -1,10 +1,8 @@
 package detect
 
 import (
-	"cmp"
 	"fmt"
 	"math"
-	"net/netip"
 	"slices"
 
 	"tcpstate/tracker"
@@ -43,13 +41,7 @@ var ConnectionChurn = &Detector{
 type churn struct {
 	window int64
 	need   int // connections in a window
-	bag    Bag[flowKey, brief]
-}
-
-// flowKey is a client host towards a server.
-type flowKey struct {
-	client netip.Addr
-	server netip.AddrPort
+	bag    Bag[flow, brief]
 }
 
 // brief is what is wanted of one connection.
@@ -74,7 +66,7 @@ func (w *churn) Case(c *tracker.Case) {
 	if v.syn == 0 {
 		return
 	}
-	w.bag.Add(flowKey{c.Addr(tracker.Client).Addr(), c.Addr(tracker.Server)}, c, c.Life.DoneAt, c.Life.End, v, nil)
+	w.bag.Add(flowOf(c), c, c.Life.DoneAt, c.Life.End, v, nil)
 }
 
 func (w *churn) Findings(x *Context) {
@@ -120,10 +112,8 @@ func (w *churn) Findings(x *Context) {
 
 // narrow keeps of the items, in order of time, those that lie in any window
 // with enough of them. It returns the most that any window has.
-func (w *churn) narrow(g *Group[flowKey, brief]) (most int) {
-	slices.SortFunc(g.Items, func(a, b Item[brief]) int {
-		return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.ID, b.ID), cmp.Compare(a.Incarnation, b.Incarnation))
-	})
+func (w *churn) narrow(g *Group[flow, brief]) (most int) {
+	g.byTime()
 	items := g.Items
 	kept := items[:0:0]
 	first, next := 0, 0 // next is the first item not kept yet

@@ -10,7 +10,7 @@ func TestChurnWindows(t *testing.T) {
 	for seed := range uint64(200) {
 		r := rand.New(rand.NewPCG(seed, 1))
 		w := churn{window: 100, need: 2 + r.IntN(8)}
-		var g Group[flowKey, brief]
+		var g Group[flow, brief]
 		for i := range 1 + r.IntN(40) {
 			g.Items = append(g.Items, Item[brief]{Ref: Ref{ID: uint64(i)}, At: r.Int64N(800)})
 		}

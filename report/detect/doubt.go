@@ -54,10 +54,8 @@ func (d Doubt) Reasons() []string {
 
 // words names the first of the doubts.
 func (d Doubt) words() string {
-	for _, w := range doubtWords {
-		if d&w.Doubt != 0 {
-			return w.words
-		}
+	if l := d.Reasons(); len(l) > 0 {
+		return l[0]
 	}
 	return ""
 }

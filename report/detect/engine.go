@@ -124,7 +124,7 @@ func (x *Context) Raise(f Finding) {
 		f.Wireshark = filter(f.Evidence.Connections, f.beyond)
 	}
 	q := &x.engine.quality
-	if why := x.Doubts & d.Withheld; why != 0 {
+	if x.Doubts&d.Withheld != 0 {
 		q.withheld = append(q.withheld, d.ID)
 		return
 	}

@@ -27,15 +27,21 @@ type death struct {
 	ttl, usual uint8  // of the RST, and of the peer
 }
 
-// otherPath is how far a TTL differs that came another way: paths do change by a
-// hop or two.
+// otherPath is how far a TTL differs at most that came the usual way: paths do
+// change by a hop or two (Weaver, Sommer, Paxson 2009).
 const otherPath = 2
+
+// hops is how far apart two TTLs are.
+func hops(a, b uint8) int { return abs(int(a) - int(b)) }
+
+// otherTTL reports a TTL that is not that of an end's segments.
+func otherTTL(ttl, usual uint8) bool { return hops(ttl, usual) > otherPath }
 
 // foreign reports a RST whose TTL is not the peer's: of a box next to the peer it
 // differs by one, which counts where all other segments came with the same.
 func foreign(c *tracker.Case, r *tracker.Event) bool {
 	peer := &c.Ends[r.From]
-	d := abs(int(r.TTL) - int(peer.TTL))
+	d := hops(r.TTL, peer.TTL)
 	if peer.TTLSeen < 3 || d == 0 {
 		return false
 	}
@@ -107,7 +113,7 @@ func deathAt(c *tracker.Case, i, repeats int) (d death, ok bool) {
 	return d, d.repeats >= repeats
 }
 
-func abs(n int) int { return max(n, -n) }
+func abs[N int | int64](n N) N { return max(n, -n) }
 
 // fresh is a connection that opened at the first attempt and whose server spoke.
 type fresh struct {
@@ -145,7 +151,7 @@ func (r *revivals) add(c *tracker.Case) {
 	if !c.Has(tracker.SignDone) || !c.Has(tracker.SignSyn) || c.Has(tracker.SignSelf) || l.SynRetransmits > 0 || !c.Ends[tracker.Server].Spoke {
 		return
 	}
-	k := freshKey{pairOf(c.Addr(tracker.Client).Addr(), c.Addr(tracker.Server).Addr()), slotOf(l.Start)}
+	k := freshKey{pairOf(c.Addr(tracker.Client).Addr(), c.Addr(tracker.Server).Addr()), floor(l.Start, freshSlot)}
 	v, ok := r.by[k]
 	if !ok && len(r.by) >= maxFresh || ok && l.Start >= v[0].at && l.Start <= v[1].at {
 		return
@@ -176,7 +182,7 @@ func (r *revivals) add(c *tracker.Case) {
 
 // between returns the first fresh connection of the pair that began from a to b.
 func (r *revivals) between(p hostPair, a, b int64) (fresh, bool) {
-	for slot := slotOf(a); slot <= slotOf(b); slot++ {
+	for slot := floor(a, freshSlot); slot <= floor(b, freshSlot); slot++ {
 		for _, f := range r.by[freshKey{p, slot}] {
 			if f.at >= a && f.at <= b {
 				return f, true
@@ -184,14 +190,6 @@ func (r *revivals) between(p hostPair, a, b int64) (fresh, bool) {
 		}
 	}
 	return fresh{}, false
-}
-
-func slotOf(at int64) int64 {
-	n := at / freshSlot
-	if at%freshSlot < 0 {
-		n--
-	}
-	return n
 }
 
 // deaths gathers both.
@@ -240,7 +238,7 @@ func (w *deaths) confirmed(x *Context) []*Group[direction, death] {
 		g.Keep(func(it *Item[death]) bool { _, ok := w.revived(&it.V); return ok })
 		g.More = 0
 		slices.SortFunc(g.Items, func(a, b Item[death]) int {
-			return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.ID, b.ID), cmp.Compare(a.Incarnation, b.Incarnation))
+			return cmp.Or(cmp.Compare(a.At, b.At), a.Ref.compare(b.Ref))
 		})
 		return len(g.Items) == 0
 	})

@@ -86,7 +86,7 @@ func (w *finWaits) Case(c *tracker.Case) {
 	if !proven {
 		earlier = saidBefore(ev, at)
 	}
-	if v.leave-v.enter < w.age || !proven && earlier == nil {
+	if v.lasted() < w.age || !proven && earlier == nil {
 		return
 	}
 	bag := &w.likely
@@ -181,7 +181,7 @@ func (w *finWaits) raise(x *Context, g *Group[serviceEnd, finWait], proven bool,
 	left := 0
 	for i := range g.Items {
 		v := &g.Items[i].V
-		if oldest == nil || v.leave-v.enter > oldest.leave-oldest.enter {
+		if oldest == nil || v.lasted() > oldest.lasted() {
 			oldest = v
 		}
 		iv := v.interval
@@ -196,9 +196,9 @@ func (w *finWaits) raise(x *Context, g *Group[serviceEnd, finWait], proven bool,
 	f := g.Finding(k.subject())
 	f.Severity, f.Blame = Warning, blameOf(k.side^1)
 	f.Metrics = Metrics{{"peak", float64(peak)}, {"peak_at_seconds", seconds(at - x.Start())},
-		{"growth_per_minute", perMinute(came, g.First(), at)}, {"oldest_seconds", seconds(oldest.leave - oldest.enter)},
+		{"growth_per_minute", perMinute(came, g.First(), at)}, {"oldest_seconds", seconds(oldest.lasted())},
 		{"left_at_end", float64(left)}, {"unproven", float64(more)}}
-	age := span(oldest.leave - oldest.enter)
+	age := span(oldest.lasted())
 	if oldest.open {
 		age = "≥ " + age
 	}

@@ -124,6 +124,8 @@ type Proven struct {
 	Frames      []Proof `json:"frames"`
 }
 
+func (p *Proven) ref() Ref { return Ref{p.ID, p.Incarnation} }
+
 // Proof is one frame and what it shows.
 type Proof struct {
 	Frame uint64 `json:"frame"`

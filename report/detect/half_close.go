@@ -94,8 +94,8 @@ func (w *halfClose) Findings(x *Context) {
 		f := g.Finding(Connection(g.Key))
 		f.Severity, f.Blame = Note, BlameUnknown
 		f.Metrics = Metrics{{"bytes", float64(v.octets)}, {"flow_seconds", seconds(v.flow)}, {"half_closed_seconds", seconds(v.half)}}
-		f.Explanation = fmt.Sprintf("The %s sent FIN and went on receiving: %d octets came from the %s after its FIN was acknowledged, the last of them %s after the FIN. "+
-			"It acknowledged them, so the connection was half-closed, for %s.", sideNames[v.side], v.octets, sideNames[v.side^1], span(v.flow), span(v.half))
+		f.Explanation = fmt.Sprintf("The %s sent FIN and went on receiving: %s came from the %s after its FIN was acknowledged, the last of them %s after the FIN. "+
+			"It acknowledged them, so the connection was half-closed, for %s.", sideNames[v.side], plural(int(v.octets), "octet"), sideNames[v.side^1], span(v.flow), span(v.half))
 		f.Explanation += others(&f)
 		x.Raise(f)
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"tcpstate/tracker"
 )
@@ -155,10 +156,9 @@ func openMetrics(g *Group[netip.AddrPort, vanished]) (m Metrics) {
 		silence = max(silence, v.silence)
 		rounds = max(rounds, v.rounds)
 	}
-	names := [numOpenness]string{"proven_reboot", "proven_restart", "dead_keepalive", "probable_dead", "silent_after_handshake"}
 	for l, n := range count {
 		if n > 0 {
-			m = append(m, Metric{names[l], float64(n)})
+			m = append(m, Metric{strings.ReplaceAll(opennessNames[l], "-", "_"), float64(n)})
 		}
 	}
 	m = append(m, Metric{"silence_seconds", seconds(silence)})

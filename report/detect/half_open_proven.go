@@ -42,14 +42,6 @@ const (
 	measuring = 1e6
 )
 
-// answerSlack is what a TCP takes to answer beside the round trip (catalogue).
-const answerSlack = 50e6
-
-// replyTime is how long after a segment towards end its answer may come.
-func replyTime(c *tracker.Case, end uint8) int64 {
-	return c.RTT(int(end), unmeasured) + answerSlack
-}
-
 // openState reports a state in which an end may be when its peer turns out to
 // be gone: the gone end has sent no FIN.
 func openState(e *tracker.Event, holder, gone uint8) bool {
@@ -63,13 +55,6 @@ func openState(e *tracker.Event, holder, gone uint8) bool {
 		return true
 	}
 	return false
-}
-
-// otherTTL reports a TTL that is not the end's: by more than 2 hops, for paths
-// do change a little.
-func otherTTL(ttl, usual uint8) bool {
-	d := int(ttl) - int(usual)
-	return d > 2 || d < -2
 }
 
 // rebooted finds a segment that the gone end answers as a host without the
@@ -268,11 +253,11 @@ func restarted(c *tracker.Case, gone uint8) *vanished {
 				return nil
 			}
 			return &vanished{level: provenRestart, holder: syn.Before(int(holder)).State, silence: syn.Time - established.Time, at: syn.Time,
-				last: e.Time, proof: proveFrames(
-					Proof{established.Frame, fmt.Sprintf("%s of the %s in stream %d", was(established), sideNames[gone], c.Life.Continues)},
-					Proof{syn.Frame, fmt.Sprintf("SYN: the %s begins anew, and the %s is still in %s", sideNames[gone], sideNames[holder], syn.Before(int(holder)).State)},
-					Proof{challenge.Frame, "challenge ACK of the old connection"},
-					Proof{e.Frame, fmt.Sprintf("RST, seq = the ack of frame %d: it knows nothing of that connection", challenge.Frame)},
+				last: e.Time, proof: proofOf(
+					frame{established.Frame, fmt.Sprintf("%s of the %s in stream %d", was(established), sideNames[gone], c.Life.Continues)},
+					frame{syn.Frame, fmt.Sprintf("SYN: the %s begins anew, and the %s is still in %s", sideNames[gone], sideNames[holder], syn.Before(int(holder)).State)},
+					frame{challenge.Frame, "challenge ACK of the old connection"},
+					frame{e.Frame, fmt.Sprintf("RST, seq = the ack of frame %d: it knows nothing of that connection", challenge.Frame)},
 				)}
 		}
 	}
@@ -301,14 +286,4 @@ func held(syn *tracker.Event, holder uint8) bool {
 		return g.State == tracker.FinWait1 || g.State == tracker.FinWait2 || g.State == tracker.Closed && g.Certainty == tracker.Elapsed
 	}
 	return false
-}
-
-// proveFrames puts frames in order, each once.
-func proveFrames(all ...Proof) (out []Proof) {
-	for _, p := range all {
-		if n := len(out); n == 0 || out[n-1].Frame < p.Frame {
-			out = append(out, p)
-		}
-	}
-	return out
 }

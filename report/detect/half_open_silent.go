@@ -71,18 +71,18 @@ walk:
 	}
 	first, final := row[0], row[len(row)-1]
 	v := &vanished{level: deadKeepalive, rounds: len(row), silence: final.Time - heard.Time, at: first.Time, last: final.Time}
-	proof := []Proof{
+	proof := []frame{
 		{established.Frame, fmt.Sprintf("the %s is ESTABLISHED", sideNames[gone])},
 		{heard.Frame, fmt.Sprintf("the last that comes from the %s", sideNames[gone])},
 	}
 	for i, p := range shorten(row) {
-		proof = append(proof, Proof{p.Frame, fmt.Sprintf("keepalive probe, unanswered%s", numbered(i, len(row)))})
+		proof = append(proof, frame{p.Frame, fmt.Sprintf("keepalive probe, unanswered%s", numbered(i, len(row)))})
 	}
 	if reset != nil {
 		v.gaveUp, v.last = true, reset.Time
-		proof = append(proof, Proof{reset.Frame, fmt.Sprintf("RST: the %s gives up", sideNames[gone^1])})
+		proof = append(proof, frame{reset.Frame, fmt.Sprintf("RST: the %s gives up", sideNames[gone^1])})
 	}
-	v.proof = proveFrames(proof...)
+	v.proof = proofOf(proof...)
 	return v
 }
 
@@ -151,25 +151,25 @@ func backedOff(c *tracker.Case, gone uint8, atLeast int) *vanished {
 	first, final := row[0], row[len(row)-1]
 	v := &vanished{level: level, rounds: len(row) - 1, silence: final.Time - heard.Time, at: first.Time, last: final.Time,
 		gaveUp: end.Frame != 0}
-	var proof []Proof
+	var proof []frame
 	if established != nil {
-		proof = append(proof, Proof{established.Frame, fmt.Sprintf("the %s is ESTABLISHED", sideNames[gone])},
-			Proof{heard.Frame, fmt.Sprintf("the last that comes from the %s", sideNames[gone])})
+		proof = append(proof, frame{established.Frame, fmt.Sprintf("the %s is ESTABLISHED", sideNames[gone])},
+			frame{heard.Frame, fmt.Sprintf("the last that comes from the %s", sideNames[gone])})
 	} else {
-		proof = append(proof, Proof{heard.Frame, "SYN,ACK: all that the server ever sent"})
+		proof = append(proof, frame{heard.Frame, "SYN,ACK: all that the server ever sent"})
 	}
 	for i, e := range shorten(row) {
 		text := fmt.Sprintf("the %s sends %s", sideNames[gone^1], whatItSends(e))
 		if i > 0 {
 			text = fmt.Sprintf("retransmission, %s later%s", span(e.Time-previous(row, e).Time), numbered(i, len(row)))
 		}
-		proof = append(proof, Proof{e.Frame, text})
+		proof = append(proof, frame{e.Frame, text})
 	}
 	if v.gaveUp {
 		v.last = max(v.last, end.Time)
-		proof = append(proof, Proof{end.Frame, fmt.Sprintf("RST: the %s gives up", sideNames[gone^1])})
+		proof = append(proof, frame{end.Frame, fmt.Sprintf("RST: the %s gives up", sideNames[gone^1])})
 	}
-	v.proof = proveFrames(proof...)
+	v.proof = proofOf(proof...)
 	return v
 }
 

@@ -10,8 +10,18 @@ import (
 )
 
 // What the detectors of listeners and of tuples that are used again share: the
-// handshake on a trail, proofs of items that are chosen late, and what another
-// detector has said of a listener.
+// handshake on a trail, proofs of items that are chosen late, sums over the items
+// of a group, and what another detector has said of a listener.
+
+// flow is a client host towards a server.
+type flow struct {
+	client netip.Addr
+	server netip.AddrPort
+}
+
+func flowOf(c *tracker.Case) flow {
+	return flow{c.Addr(tracker.Client).Addr(), c.Addr(tracker.Server)}
+}
 
 // lifeOf returns the events of the life itself, without those of the stream
 // that it carries on or whose tuple it took over.
@@ -64,6 +74,13 @@ func (g *Group[K, V]) prove(of func(*Item[V]) []Proof) {
 	for i := range g.Items[:min(len(g.Items), maxShown)] {
 		g.Items[i].proof = of(&g.Items[i])
 	}
+}
+
+// byTime puts the items of a group in the order of what happened first.
+func (g *Group[K, V]) byTime() {
+	slices.SortFunc(g.Items, func(a, b Item[V]) int {
+		return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.ID, b.ID), cmp.Compare(a.Incarnation, b.Incarnation))
+	})
 }
 
 // told returns what a detector that was asked before has raised of a subject,

@@ -3,6 +3,7 @@ package detect
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"tcpstate/tracker"
 )
@@ -22,7 +23,7 @@ var HostSweep = &Detector{
 	},
 	Example: "#! repeat 25 every 10ms port server-addr\nstream 0 10.0.0.1:40001 → 10.0.1.1:22\n" +
 		"0 * -- SYN 0 mss 1460 -> *\n0.0001 * <- RST,ACK 0 ack 1 win 0 -- *",
-	Advice: "If the source is your own scanner, inventory or monitor, nothing is to be done; else find out what runs there and stop it, or block it: worms spread so. " +
+	Advice: "If the source is your own scanner, inventory or monitor, nothing is to be done; else find out what runs there and stop it, or block it: worms spread this way. " +
 		"A program with a list of dead peers (peer-to-peer, a cluster whose nodes are gone) looks the same.",
 	Sources:  []string{"Zeek policy/misc/scan.zeek", "Jung et al., Fast Portscan Detection Using Sequential Hypothesis Testing, 2004"},
 	Signs:    tracker.SignSyn,
@@ -64,27 +65,16 @@ func (w *hostSweep) Findings(x *Context) {
 	found := w.book.find(w.window, func(k netip.AddrPort, t *try[netip.Addr]) bool {
 		return !doubt.is(k.Addr(), t.port, t.kind, t.again || t.made, t.at)
 	})
-	n := 0
-	for _, s := range found {
-		if s.targets > w.used[s.key] {
-			found[n] = s
-			n++
-		}
-	}
-	for _, s := range bySource(found[:n], netip.AddrPort.Addr) {
+	found = slices.DeleteFunc(found, func(s scanned[netip.AddrPort, netip.Addr]) bool { return s.targets <= w.used[s.key] })
+	for _, s := range bySource(found, netip.AddrPort.Addr) {
 		f := s.finding()
-		most := &s.keys[0]
-		for i := range s.keys {
-			if s.keys[i].targets > most.targets {
-				most = &s.keys[i]
-			}
-		}
+		most := s.widest()
 		f.Metrics = append(Metrics{{"hosts", float64(most.targets)}, {"ports", float64(len(s.keys))}}, f.Metrics...)
 		f.Explanation = fmt.Sprintf("%s tried port %d of %d hosts", s.source, most.key.Port(), most.targets)
 		if n := len(s.keys) - 1; n > 0 {
-			f.Explanation += fmt.Sprintf(", and so %s", plural(n, "other port"))
+			f.Explanation += fmt.Sprintf(", and %s likewise", plural(n, "other port"))
 		}
-		f.Explanation += fmt.Sprintf(". %s came to nothing within %s: %s.", plural(f.Count, "attempt"), span(f.Last.Sub(f.First).Nanoseconds()), outcome(&f))
+		f.Explanation += "." + outcome(&f)
 		x.Raise(f)
 	}
 }

@@ -19,13 +19,13 @@ const (
 
 // icmpKind is the type and code of an ICMP error.
 type icmpKind struct {
-	v6         bool
-	typ, code8 uint8
+	v6        bool
+	typ, code uint8
 }
 
 // before is an order of kinds.
 func (k icmpKind) before(o icmpKind) bool {
-	return cmp.Or(cmp.Compare(k.typ, o.typ), cmp.Compare(k.code8, o.code8)) < 0
+	return cmp.Or(cmp.Compare(k.typ, o.typ), cmp.Compare(k.code, o.code)) < 0
 }
 
 func kindOf(q *capture.Quote) icmpKind { return icmpKind{q.V6, q.Type, q.Code} }
@@ -45,20 +45,20 @@ const (
 
 // obstacles says what each means, and how it is removed.
 var obstacles = [...]struct{ means, advice string }{
-	noRoute: {"it has no route to there",
-		"Look at the routing of who sent the error: a route to the destination is missing, was withdrawn, or is a reject route (ip route get there). " +
+	noRoute: {"it has no route there",
+		"Look at the routing of the error's sender: a route to the destination is missing, was withdrawn, or is a reject route (ip route get there). " +
 			"If the address itself is wrong, correct what the client was given."},
 	noHost: {"nobody answered for that address on its last network (ARP, neighbour discovery): the host is down, gone, or was never there",
 		"See whether the host is up and has that address, and whether it answers ARP or neighbour discovery on the last router's network (ip neigh there). " +
 			"If it moved, correct DNS or what the client was given."},
 	rejected: {"a filter rejects it; TCP itself answers a closed port with RST",
-		"Find the rule at who sent the error (nft list ruleset, iptables-save, firewalld's reject, a router's access list) and allow the port, or use an address that is allowed. " +
+		"Find the rule at the error's sender (nft list ruleset, iptables-save, firewalld's reject, a router's access list) and allow the port, or use an address that is allowed. " +
 			"If the rule is meant, have it reject with tcp-reset: clients then see ECONNREFUSED at once on every system."},
 	noProtocol: {"it does not speak TCP there",
-		"No host refuses TCP as such: look for a filter or a load balancer at who sent the error, and correct it."},
+		"No host refuses TCP as such: look for a filter or a load balancer at the error's sender, and correct it."},
 	looping: {"the packets went in a circle, or the path is longer than their TTL",
 		"Trace the path from the sender (traceroute -T -p PORT, mtr --tcp): two routers that alternate are the loop, and their routes are to be corrected. " +
-			"A TTL that is set lower than 64 is too short for some paths."},
+			"A TTL that is set lower than 64 is too low for some paths."},
 	fragmentLost: {"fragments of it did not all arrive",
 		"TCP packets need not be fragmented at all: see why path MTU discovery does not work between both (a filter that drops ICMP, a tunnel), or clamp the MSS at the tunnel."},
 	onArrival: {"the packet did reach that address: a filter there rejects it, or it is passed on to a host behind it (a backend, a container) that is down",
@@ -110,7 +110,7 @@ func (k icmpKind) word() (w icmpWord, ok bool) {
 		unreachable, exceeded = 1, 3
 	}
 	switch {
-	case k.typ == exceeded && k.code8 == 1:
+	case k.typ == exceeded && k.code == 1:
 		return icmpWord{"fragment reassembly time exceeded", fragmentLost, SawHostUnreach}, true
 	case k.typ == exceeded && k.v6:
 		return icmpWord{"hop limit exceeded in transit", looping, SawHostUnreach}, true
@@ -119,9 +119,9 @@ func (k icmpKind) word() (w icmpWord, ok bool) {
 	case k.typ != unreachable:
 		return w, false
 	case k.v6:
-		w, ok = unreachables6[k.code8]
+		w, ok = unreachables6[k.code]
 	default:
-		w, ok = unreachables4[k.code8]
+		w, ok = unreachables4[k.code]
 	}
 	return w, ok
 }
@@ -133,7 +133,7 @@ func (k icmpKind) String() string {
 		name = "ICMPv6"
 	}
 	w, _ := k.word()
-	return fmt.Sprintf("%s (%s type %d code %d)", w.name, name, k.typ, k.code8)
+	return fmt.Sprintf("%s (%s type %d code %d)", w.name, name, k.typ, k.code)
 }
 
 // quotedSegment is the segment that the quote i shows, where the trail has it:
@@ -149,13 +149,12 @@ func quotedSegment(t *tracker.Trail, i int) *tracker.Event {
 	return nil
 }
 
-// sameQuote reports whether the quote i is a copy of one before: captured
-// twice.
+// sameQuote reports whether the quote i is a copy of one before.
 func sameQuote(t *tracker.Trail, i int) bool {
 	e := &t.Events[i]
-	for j := i - 1; j >= 0 && e.Time-t.Events[j].Time < repeatedAfter; j-- {
+	for j := i - 1; j >= 0 && e.Time-t.Events[j].Time < copiedWithin; j-- {
 		o := &t.Events[j]
-		if o.Is(tracker.Quoted) && o.From == e.From && o.Seq == e.Seq && t.Quotes[o.Quote] == t.Quotes[e.Quote] && e.Time-o.Time < 5e6 {
+		if o.Is(tracker.Quoted) && o.From == e.From && o.Seq == e.Seq && t.Quotes[o.Quote] == t.Quotes[e.Quote] {
 			return true
 		}
 	}

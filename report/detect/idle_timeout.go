@@ -1,7 +1,6 @@
 package detect
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 
@@ -63,7 +62,7 @@ var idleDefaults = []struct {
 // defaultOf names whose default an idle time is, "" if nobody's is known.
 func (w *idleTimeout) defaultOf(idle int64) string {
 	for _, d := range idleDefaults {
-		if t := d.seconds * 1e9; max(t-idle, idle-t) <= w.tolerance(t) {
+		if t := d.seconds * 1e9; abs(t-idle) <= w.tolerance(t) {
 			return fmt.Sprintf("%s is the default of %s.", span(t), d.of)
 		}
 	}
@@ -187,7 +186,7 @@ func (w *idleTimeout) raise(x *Context, g *Group[serviceEnd, idleClose], total i
 			rsts++
 		}
 	}
-	slices.SortFunc(idle, cmp.Compare[int64])
+	slices.Sort(idle)
 	mid, spread := idle[len(idle)/2], idle[len(idle)-1]-idle[0]
 	k, n := g.Key, len(idle)
 	f := g.Finding(k.subject())

@@ -161,9 +161,9 @@ func (j *judgement) copies() {
 		advice: "Capture on one interface in place of any, and mirror one port, or of several ports one direction each."})
 }
 
-// joined tells of a capture of two places: a segment comes twice as far apart as
-// the way between them is long, too far to be taken for a copy, and looks like a
-// repeat.
+// joined tells of a capture of two places: each segment is there twice, with the
+// time between that it took from one place to the other. That is too long for a
+// copy, so that it looks like a repeat.
 func (j *judgement) joined() {
 	n := j.count(doubled)
 	v := share(n, j.opened)

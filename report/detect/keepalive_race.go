@@ -86,11 +86,11 @@ func (w *keepaliveRace) Case(c *tracker.Case) {
 		return
 	}
 	last := answer.Time
-	w.bag.Add(c.Addr(tracker.Server), c, min(fin.Time, request.Time), rst.Time, race{fin.Time - last, abs64(request.Time - fin.Time)}, func() []Proof {
+	w.bag.Add(c.Addr(tracker.Server), c, min(fin.Time, request.Time), rst.Time, race{fin.Time - last, abs(request.Time - fin.Time)}, func() []Proof {
 		return proofOf(
 			frame{answer.Frame, "the server's last answer"},
 			frame{fin.Frame, fmt.Sprintf("FIN: the server closes after %s of silence", span(fin.Time-last))},
-			frame{request.Frame, fmt.Sprintf("request of %d octets, %s from the FIN", request.Len, span(abs64(request.Time-fin.Time)))},
+			frame{request.Frame, fmt.Sprintf("request of %s, %s from the FIN", plural(int(request.Len), "octet"), span(abs(request.Time-fin.Time)))},
 			frame{rst.Frame, "RST: the server has closed, the request is lost"})
 	})
 }
@@ -98,11 +98,9 @@ func (w *keepaliveRace) Case(c *tracker.Case) {
 // inFlight reports that a request was on its way when the server closed: its
 // client had all answers, and not the FIN (oracle 36_soak has some that had it).
 func inFlight(e, fin, answer *tracker.Event, rtt int64) bool {
-	return abs64(e.Time-fin.Time) <= rtt && e.Time > answer.Time && e.Has(capture.ACK) &&
+	return abs(e.Time-fin.Time) <= rtt && e.Time > answer.Time && e.Has(capture.ACK) &&
 		e.Ack == fin.Seq && reassembly.Seq(fin.Ack).LessEq(reassembly.Seq(e.Seq))
 }
-
-func abs64(n int64) int64 { return max(n, -n) }
 
 func (w *keepaliveRace) Findings(x *Context) {
 	for _, g := range w.bag.Groups(x) {

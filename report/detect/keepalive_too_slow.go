@@ -47,10 +47,8 @@ func (w *keepaliveTooSlow) Case(c *tracker.Case) {
 			continue
 		}
 		at := c.Life.Start
-		for i := range c.Trail.Events {
-			if e := &c.Trail.Events[i]; e.Frame == a.ProbeFrames[0] {
-				at = e.Time
-			}
+		if e := eventOf(c, a.ProbeFrames[0]); e != nil {
+			at = e.Time
 		}
 		w.bag.Add(endOf(c, uint8(x)), c, at, at, prober{a.ProbeIdle, a.ProbeFrames[0]}, nil)
 	}
@@ -94,13 +92,7 @@ func (w *keepaliveTooSlow) raise(x *Context, g *Group[serviceEnd, prober], d *It
 	f := g.Finding(g.Key.subject())
 	f.Severity, f.Blame = Warning, blameOf(g.Key.side)
 	if !seen {
-		e := &f.Evidence
-		if len(e.Connections) == maxShown {
-			e.Connections = e.Connections[:maxShown-1]
-			e.Total--
-		}
-		e.Connections = append(e.Connections, Proven{d.ID, d.Incarnation, d.V.proof()})
-		e.Total++
+		f.Evidence.show(Proven{d.ID, d.Incarnation, d.V.proof()})
 	}
 	f.Metrics = Metrics{{"keepalive_seconds", seconds(shortest)}, {"died_after_seconds", seconds(d.V.idle)}}
 	who := g.Key.server.String() + " sends its"

@@ -69,13 +69,13 @@ func (w *middleboxStateExpired) Findings(x *Context) {
 		f.Severity, f.Blame = Warning, BlameMiddlebox
 		first := &g.Items[0].V
 		back, _ := w.revived(first)
-		f.Evidence.show(back)
-		v := 0
-		if first.from == first.server.Addr() {
-			v = tracker.Server
-		}
+		f.Evidence.show(back.proven())
 		if rsts > 0 {
-			f.SeenBy = sawAt(v, SawReset)
+			side := tracker.Client
+			if first.from == first.server.Addr() {
+				side = tracker.Server
+			}
+			f.SeenBy = sawAt(side, SawReset)
 		}
 		f.Metrics = Metrics{{"idle_seconds", seconds(shortest)}, {"longest_idle_seconds", seconds(longest)}, {"resets", float64(rsts)},
 			{"fresh_after_seconds", seconds(back.at - first.at)}}
@@ -84,7 +84,7 @@ func (w *middleboxStateExpired) Findings(x *Context) {
 		case rsts == len(g.Items):
 			f.Explanation += " but a RST that somebody else sent in the peer's name"
 		case rsts > 0:
-			f.Explanation += fmt.Sprintf(", or (%d) but a RST that somebody else sent in the peer's name", rsts)
+			f.Explanation += fmt.Sprintf(", or on %d only a RST that somebody else sent in the peer's name", rsts)
 		}
 		f.Explanation += fmt.Sprintf(". A fresh connection between the two hosts opened at the first attempt %s later: the path and the host are alive, and something between them had forgotten the flow.",
 			span(back.at-first.at))
@@ -102,13 +102,19 @@ func (d *death) proof() []Proof {
 	return proofOf(p...)
 }
 
-// show adds a fresh connection to the evidence, where there is room.
-func (e *Evidence) show(f fresh) {
-	if len(e.Connections) == maxShown {
-		e.Connections = e.Connections[:maxShown-1]
-		e.Total-- // shown in its place below
+// proven shows that the hosts reach each other.
+func (f *fresh) proven() Proven {
+	return Proven{f.ID, f.Incarnation, []Proof{
+		{f.syn, "SYN of a fresh connection between the same hosts"}, {f.speaks, "it is open: the server speaks"}}}
+}
+
+// show adds a connection to the evidence that the finding needs but does not
+// count. Where there is no room it takes the place of the last one.
+func (e *Evidence) show(p Proven) {
+	if n := len(e.Connections); n == maxShown {
+		e.Connections[n-1] = p
+		return
 	}
-	e.Connections = append(e.Connections, Proven{f.ID, f.Incarnation, []Proof{
-		{f.syn, "SYN of a fresh connection between the same hosts"}, {f.speaks, "it is open: the server speaks"}}})
+	e.Connections = append(e.Connections, p)
 	e.Total++
 }

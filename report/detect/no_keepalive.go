@@ -69,10 +69,8 @@ func (w *noKeepalive) Case(c *tracker.Case) {
 	}
 	at := l.End
 	if !v.open {
-		for i := range c.Trail.Events {
-			if e := &c.Trail.Events[i]; e.Frame == to {
-				at = e.Time - v.idle
-			}
+		if e := eventOf(c, to); e != nil {
+			at = e.Time - v.idle
 		}
 	}
 	w.bag.Add(c.Addr(tracker.Server), c, at, at+v.idle, v, func() []Proof {

@@ -133,10 +133,9 @@ func (w *oddFlags) sender(c *tracker.Case, side uint8) {
 	}
 }
 
-// sameSegment reports a copy of an odd segment: one that was captured twice
-// (mirror port, several interfaces).
+// sameSegment reports a copy of an odd segment.
 func sameSegment(e, last *tracker.Event) bool {
-	return e.Flags == last.Flags && e.Seq == last.Seq && e.Ack == last.Ack && e.Len == last.Len && e.IPID == last.IPID && e.Time-last.Time < 5e6
+	return e.Flags == last.Flags && e.Seq == last.Seq && e.Ack == last.Ack && e.Len == last.Len && e.IPID == last.IPID && e.Time-last.Time < copiedWithin
 }
 
 // refuses reports that a RST answers the segment: it had no ACK, so the RST
@@ -180,9 +179,9 @@ func (w *oddFlags) Findings(x *Context) {
 				l = append(l, fmt.Sprintf("%s: %d", oddNames[k], m))
 			}
 		}
-		f.Explanation = fmt.Sprintf("%s sent %s that no TCP sends, to %s. %s.", g.Key, plural(n, "segment"), plural(len(targets), "port"), sentence(strings.Join(l, "; ")))
+		f.Explanation = fmt.Sprintf("%s sent %s that no TCP sends, to %s. %s.", g.Key, plural(n, "segment"), plural(len(targets), "port"), capital(strings.Join(l, "; ")))
 		if answered > 0 {
-			f.Explanation += fmt.Sprintf(" RST came back on %s: closed ports answer so, open ones stay silent.", plural(answered, "connection"))
+			f.Explanation += fmt.Sprintf(" RST came back on %s: that is how closed ports answer; open ones stay silent.", plural(answered, "connection"))
 		} else {
 			f.Explanation += " No RST came back."
 		}

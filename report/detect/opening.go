@@ -16,6 +16,11 @@ import (
 // copy: two captures of one path in one file hold every segment twice.
 const repeatedAfter = 200e6
 
+// copiedWithin is how soon a segment or quote that looks the same is the same
+// frame once more: captured twice (a mirror port, several interfaces). The
+// tracker's bound; it does not know copies of odd segments and of quotes.
+const copiedWithin = 5e6
+
 // silentFor is how long a SYN without a repeat must have been waiting before
 // it counts as unanswered: three times the first timeout of RFC 6298.
 const silentFor = 3e9
@@ -30,8 +35,7 @@ type attempt struct {
 
 // unanswered returns the SYNs of a life that shows nothing else: neither
 // the server's segments nor any of the client that would prove an answer to
-// have come. Not where the tuple was still held: there the server has something
-// to say about the old connection first (RFC 9293 section 3.10.7.4).
+// have come. Not where the tuple was still held.
 func unanswered(c *tracker.Case) (a attempt, ok bool) {
 	cl := &c.Ends[tracker.Client]
 	var before int64 // the SYN before, a copy or not
@@ -45,7 +49,7 @@ func unanswered(c *tracker.Case) (a attempt, ok bool) {
 		case !e.Syn():
 			return a, false
 		case a.first == nil:
-			if e.Before(tracker.Server).State.Synchronised() || e.Before(tracker.Client).State.Synchronised() {
+			if stillHeld(e) {
 				return a, false
 			}
 			a.first, a.last, before = e, e, e.Time
@@ -57,6 +61,12 @@ func unanswered(c *tracker.Case) (a attempt, ok bool) {
 		}
 	}
 	return a, a.first != nil
+}
+
+// stillHeld reports a SYN on a tuple that an end still held: there the server has
+// something to say about the old connection first (RFC 9293 section 3.10.7.4).
+func stillHeld(syn *tracker.Event) bool {
+	return syn.Before(tracker.Server).State.Synchronised() || syn.Before(tracker.Client).State.Synchronised()
 }
 
 func (a *attempt) repeat(e *tracker.Event) {
@@ -86,12 +96,7 @@ func (x *Context) answeringHosts() map[netip.Addr]bool {
 // filtered to bare SYNs does not, and a SYN that stands alone in it proves
 // nothing.
 func (x *Context) answersSeen() bool {
-	for _, s := range x.engine.services.by {
-		if s.Answered.N() > 0 || s.Refused > 0 {
-			return true
-		}
-	}
-	return false
+	return len(x.answeringHosts()) > 0
 }
 
 // sentSpace is what of an end's sequence space was seen to be sent, up to some

@@ -157,7 +157,7 @@ func lossProof(c *tracker.Case, x uint8) (p []Proof) {
 		if !sentAgain(e, x) || len(p) == lossShown {
 			continue
 		}
-		text := fmt.Sprintf("%d octets sent again", e.Len)
+		text := plural(int(e.Len), "octet") + " sent again"
 		if e.Class == reassembly.OutOfOrder {
 			text = fmt.Sprintf("%d octets fill a hole, sent after what came beyond it: the first copy was lost before it came here", e.Len)
 		}
@@ -187,14 +187,14 @@ func (w *packetLoss) Findings(x *Context) {
 			t.payload, g.Key.from, g.Key.to, t.lost, percent(share), plural(g.Count(), "connection"))
 		switch {
 		case t.spurious > 0 && t.overtaken > 0:
-			f.Explanation += fmt.Sprintf(" Not counted: %d needless repeats, and %d that were overtaken or doubled on the way.", t.spurious, t.overtaken)
+			f.Explanation += fmt.Sprintf(" Not counted: %s, and %d overtaken or doubled on the way.", plural(int(t.spurious), "needless repeat"), t.overtaken)
 		case t.spurious > 0:
 			f.Explanation += fmt.Sprintf(" Not counted: %s.", plural(int(t.spurious), "needless repeat"))
 		case t.overtaken > 0:
-			f.Explanation += fmt.Sprintf(" Not counted: %d that were overtaken or doubled on the way.", t.overtaken)
+			f.Explanation += fmt.Sprintf(" Not counted: %d overtaken or doubled on the way.", t.overtaken)
 		}
 		if t.unseen > 0 {
-			f.Explanation += fmt.Sprintf(" %d octets that were acknowledged but not captured are the capture's loss.", t.unseen)
+			f.Explanation += fmt.Sprintf(" The capture lacks %s that were acknowledged: its own loss, not the path's.", plural(int(t.unseen), "octet"))
 		}
 		x.Raise(f)
 	}

@@ -58,7 +58,6 @@ type tooBig struct {
 	again  int  // segments too big, repeated after the error
 	hole   bool // a black hole
 	vain   bool // as often repeated, but whether anybody is still there is not known
-	from   uint8
 }
 
 func (w *pathMTU) Case(c *tracker.Case) {
@@ -73,12 +72,13 @@ func (w *pathMTU) Case(c *tracker.Case) {
 // direction looks at the errors to one end.
 func (w *pathMTU) direction(c *tracker.Case, end uint8) {
 	t := &c.Trail
-	v := tooBig{from: end}
+	var v tooBig
 	var first, firstBig, lastBig, heard, told *tracker.Event
 	var big bool // the latest payload of end was too big
 	at := 0
 	last := int64(0)
 	small := false // a segment of end that fits was acknowledged
+	over := false  // as many repeats as a black hole has, and then smaller ones took over
 	for i := range t.Events {
 		e := &t.Events[i]
 		switch {
@@ -103,7 +103,7 @@ func (w *pathMTU) direction(c *tracker.Case, end uint8) {
 			if e.Len > 0 {
 				big = v.tooBig(c, e)
 			}
-			if first == nil || e.Class != reassembly.Retransmission || !big || v.hole {
+			if first == nil || e.Class != reassembly.Retransmission || !big || over {
 				continue
 			}
 			if v.again++; firstBig == nil {
@@ -113,11 +113,11 @@ func (w *pathMTU) direction(c *tracker.Case, end uint8) {
 		case e.Is(tracker.AcksNew):
 			small = true // the handshake's segments at the least
 			switch {
-			case firstBig == nil || v.hole || !reassembly.Seq(firstBig.Seq).Less(reassembly.Seq(e.Ack)):
+			case firstBig == nil || over || !reassembly.Seq(firstBig.Seq).Less(reassembly.Seq(e.Ack)):
 			case big || v.again < w.again:
 				v.again, firstBig, lastBig, heard, told = 0, nil, nil, nil, nil // they do pass, or smaller ones took over in time
 			default:
-				v.hole = true // until smaller ones took over
+				over = true
 			}
 			fallthrough
 		default:
@@ -165,7 +165,7 @@ func bigPacket(q *capture.Quote) bool {
 func (v *tooBig) tooBig(c *tracker.Case, e *tracker.Event) bool {
 	mss := uint32(c.Life.Ends[e.From^1].MSS)
 	if mss == 0 {
-		mss = 1460
+		mss = 1460 // Ethernet's, where no SYN of the peer told it
 	}
 	head := uint32(40)
 	if c.Addr(0).Addr().Is6() {
@@ -218,7 +218,7 @@ func (w *pathMTU) Findings(x *Context) {
 			least = leastMTU6
 		}
 		if vain > 0 {
-			f.Explanation += fmt.Sprintf(" On %s the sender went on repeating segments too big and nothing was heard after that: a black hole, or the peer is gone.", plural(vain, "connection"))
+			f.Explanation += fmt.Sprintf(" On %s the sender kept repeating segments that are too big, and nothing was heard after that: a black hole, or the peer is gone.", plural(vain, "connection"))
 		}
 		if main.mtu >= least && holes+vain == 0 {
 			f.Explanation += " That is path MTU discovery at work: the sender is to send smaller ones."
@@ -228,7 +228,7 @@ func (w *pathMTU) Findings(x *Context) {
 		}
 		if holes > 0 {
 			f.Severity = Warning
-			f.Explanation += fmt.Sprintf(" On %s the sender went on repeating segments too big, %s, while small ones passed: "+
+			f.Explanation += fmt.Sprintf(" On %s the sender kept repeating segments that are too big, %s, while small ones passed: "+
 				"the error does not reach it, or it does not take it, and the connection hangs.", plural(holes, "connection"), times(again))
 			f.Advice = "Let ICMP type 3 code 4 and ICMPv6 type 2 through to the sender, through every filter and load balancer on the way. " +
 				"Until then clamp the MSS at the router or tunnel with the small MTU, or set net.ipv4.tcp_mtu_probing=1 on the sender (Linux), which finds the size " +

@@ -3,7 +3,6 @@ package detect
 import (
 	"cmp"
 	"fmt"
-	"net/netip"
 	"slices"
 	"strings"
 
@@ -52,12 +51,6 @@ type portReuse struct {
 	repeats   int
 	age, wait int64
 	bag       Bag[flow, reuse]
-}
-
-// flow is a client host towards a server.
-type flow struct {
-	client netip.Addr
-	server netip.AddrPort
 }
 
 // answerKind is how a SYN was answered first.
@@ -134,7 +127,7 @@ func (w *portReuse) Case(c *tracker.Case) {
 	if v.answer == inSilence && v.repeats == 0 {
 		return // how it was answered is not known
 	}
-	w.bag.Add(flow{c.Addr(tracker.Client).Addr(), c.Addr(tracker.Server)}, c, syn.Time, last, v, nil)
+	w.bag.Add(flowOf(c), c, syn.Time, last, v, nil)
 }
 
 // holderOf returns the end that is confirmed in TIME-WAIT before the segment:
@@ -252,8 +245,7 @@ func counts(n []int, what ...string) string {
 
 // proof lists the frames, clause by clause.
 func (v *reuse) proof() []Proof {
-	sides := [...]string{"the client", "the server"}
-	all := []frame{{v.held, sides[v.holder] + " is in TIME-WAIT from here on"}, {v.syn, "SYN on the same tuple"}}
+	all := []frame{{v.held, "the " + sideNames[v.holder] + " is in TIME-WAIT from here on"}, {v.syn, "SYN on the same tuple"}}
 	switch {
 	case v.answer == byAck:
 		all = append(all, frame{v.first, "the answer is an ACK of the old connection"})

@@ -57,23 +57,17 @@ func (w *portScan) Findings(x *Context) {
 	found := w.book.find(w.window, func(k fromTo, t *try[uint16]) bool { return !doubt.is(k.from, t.port, t.kind, t.again || t.made, t.at) })
 	for _, s := range bySource(found, func(k fromTo) netip.Addr { return k.from }) {
 		f := s.finding()
-		most := &s.keys[0]
+		most := s.widest()
 		lo, hi := most.tries[0].target, most.tries[0].target
-		for i := range s.keys {
-			if s.keys[i].targets > most.targets {
-				most = &s.keys[i]
-				lo, hi = most.tries[0].target, most.tries[0].target
-			}
-		}
 		for i := range most.tries {
 			lo, hi = min(lo, most.tries[i].target), max(hi, most.tries[i].target)
 		}
 		f.Metrics = append(Metrics{{"ports", float64(most.targets)}, {"hosts", float64(len(s.keys))}}, f.Metrics...)
 		f.Explanation = fmt.Sprintf("%s tried %d ports of %s, from %d to %d", s.source, most.targets, most.key.to, lo, hi)
 		if n := len(s.keys) - 1; n > 0 {
-			f.Explanation += fmt.Sprintf(", and so those of %s", plural(n, "other host"))
+			f.Explanation += fmt.Sprintf(", and those of %s likewise", plural(n, "other host"))
 		}
-		f.Explanation += fmt.Sprintf(". %s came to nothing within %s: %s.", plural(f.Count, "attempt"), span(f.Last.Sub(f.First).Nanoseconds()), outcome(&f))
+		f.Explanation += "." + outcome(&f)
 		x.Raise(f)
 	}
 }

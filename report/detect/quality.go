@@ -2,7 +2,6 @@ package detect
 
 import (
 	"fmt"
-	"math/bits"
 
 	"tcpstate/capture"
 	"tcpstate/reassembly"
@@ -102,7 +101,7 @@ func (q *quality) add(c *tracker.Case) {
 func (q *quality) example(f flaw, p Proven) {
 	kept := &q.examples[f]
 	for i := range kept {
-		if kept[i].Frames == nil || p.ID < kept[i].ID || p.ID == kept[i].ID && p.Incarnation < kept[i].Incarnation {
+		if kept[i].Frames == nil || p.ref().compare(kept[i].ref()) < 0 {
 			copy(kept[i+1:], kept[i:])
 			kept[i] = p
 			return
@@ -121,7 +120,7 @@ func sent(c *tracker.Case, end uint8, unseen uint64) bool {
 	for i := range c.Trail.Events {
 		e := &c.Trail.Events[i]
 		switch {
-		case e.From != end || e.Is(tracker.Earlier|tracker.Quoted|tracker.Odd):
+		case e.From != end || !own(e):
 		case e.Syn(), e.SynAck():
 			syn = e
 		case syn != nil && !e.Rst():
@@ -134,19 +133,12 @@ func sent(c *tracker.Case, end uint8, unseen uint64) bool {
 }
 
 // count is how many lives show a flaw.
-func (q *quality) count(f flaw) (n uint64) {
-	for of, k := range q.flawed {
-		if of>>f&1 != 0 {
-			n += k
-		}
-	}
-	return n
-}
+func (q *quality) count(f flaw) uint64 { return q.either(1 << f) }
 
 // either is how many lives show one of the flaws.
 func (q *quality) either(mask uint8) (n uint64) {
 	for of, k := range q.flawed {
-		if bits.OnesCount8(uint8(of)&mask) > 0 {
+		if uint8(of)&mask != 0 {
 			n += k
 		}
 	}
@@ -163,7 +155,7 @@ func (q *quality) unacknowledged(c *tracker.Case) []Proof {
 	for i := range c.Trail.Events {
 		e := &c.Trail.Events[i]
 		switch x := e.From; {
-		case e.Is(tracker.Earlier | tracker.Quoted | tracker.Odd):
+		case !own(e):
 		case e.Syn(), e.SynAck():
 			syn[x] = e
 			if e.SynAck() && synAck == nil {
@@ -230,7 +222,7 @@ func onlyOne(c *tracker.Case) []Proof {
 	for i := range c.Trail.Events {
 		e := &c.Trail.Events[i]
 		switch {
-		case e.Is(tracker.Earlier | tracker.Quoted | tracker.Odd):
+		case !own(e):
 		case e.Syn(), e.SynAck():
 			syn = e
 		case !e.Plain():

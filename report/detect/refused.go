@@ -24,12 +24,8 @@ var Refused = &Detector{
 		"listens on (ss -ltn), and whether a firewall rule rejects with tcp-reset.",
 	Sources: []string{"RFC 9293 section 3.10.7.1", "oracle 09_refused", "Linux tcp_v4_send_reset"},
 	Signs:   tracker.SignLife, // the other lives tell with which TTL a server's segments come
-	New:     func(s *Setup) Watcher { return &refused{} },
+	New:     func(*Setup) Watcher { return &refused{} },
 }
-
-// foreignTTL is by how much a segment's TTL differs that came another way:
-// paths change by a hop or two (the tracker's rule for resets).
-const foreignTTL = 2
 
 type refused struct {
 	bag  Bag[netip.AddrPort, refusal]
@@ -46,28 +42,20 @@ type refusal struct {
 
 func (w *refused) Case(c *tracker.Case) {
 	w.ttls.add(c)
-	if c.Life.Close != tracker.Refused || c.Life.ResetAs != tracker.ResetRefused {
+	syn, rst := refusedBy(c)
+	if rst == nil {
 		return
 	}
-	var syn, rst *tracker.Event
 	n := 0
 	for i := range c.Trail.Events {
 		e := &c.Trail.Events[i]
 		switch {
 		case e.Is(tracker.Earlier):
 		case e.Syn() && e.From == tracker.Client:
-			if rst == nil {
-				syn = e
-			}
 			n++
 		case e.SynAck():
 			return
-		case e.Rst() && e.Reset == tracker.ResetRefused && syn != nil && rst == nil:
-			rst = e
 		}
-	}
-	if rst == nil {
-		return
 	}
 	v := refusal{c.Addr(tracker.Client).Addr(), n, rst.TTL, rst.Seq != 0 && rst.Seq != syn.Ack}
 	w.bag.Add(c.Addr(tracker.Server), c, syn.Time, rst.Time, v, func() []Proof {
@@ -76,6 +64,24 @@ func (w *refused) Case(c *tracker.Case) {
 			{rst.Frame, fmt.Sprintf("RST,ACK with ack = ISS+%d: %s refuses", uint32(reassembly.Seq(rst.Ack)-reassembly.Seq(syn.Seq)), c.Addr(tracker.Server))},
 		}
 	})
+}
+
+// refusedBy returns the SYN of a life that was refused, and the RST,ACK.
+func refusedBy(c *tracker.Case) (syn, rst *tracker.Event) {
+	if c.Life.Close != tracker.Refused || c.Life.ResetAs != tracker.ResetRefused {
+		return nil, nil
+	}
+	for i := range c.Trail.Events {
+		e := &c.Trail.Events[i]
+		switch {
+		case e.Is(tracker.Earlier):
+		case e.Syn() && e.From == tracker.Client:
+			syn = e
+		case e.Rst() && e.Reset == tracker.ResetRefused && syn != nil:
+			return syn, e
+		}
+	}
+	return nil, nil
 }
 
 // withData tells of a SYN's payload (RFC 7413).
@@ -94,16 +100,15 @@ func (w *refused) Findings(x *Context) {
 				continue
 			}
 		}
-		clients := map[netip.Addr]bool{}
+		clients := hosts(g, func(v *refusal) netip.Addr { return v.client })
 		attempts := g.More
 		for i := range g.Items {
-			clients[g.Items[i].V.client] = true
 			attempts += g.Items[i].V.attempts
 		}
 		f := g.Finding(Server(g.Key))
 		f.Severity, f.Blame, f.SeenBy.Client = Warning, BlameServer, SawRefused
-		f.Metrics = Metrics{{"attempts", float64(attempts)}, {"clients", float64(len(clients))}}
-		from := plural(len(clients), "client")
+		f.Metrics = Metrics{{"attempts", float64(attempts)}, {"clients", float64(clients)}}
+		from := plural(clients, "client")
 		if g.More > 0 {
 			from = "at least " + from // of the others only the number is known
 		}
@@ -175,7 +180,7 @@ func (t ttls) differs(g *Group[netip.AddrPort, refusal]) string {
 	for i := range g.Items {
 		seen = ttlRange{min(seen.least, g.Items[i].V.ttl), max(seen.most, g.Items[i].V.ttl)}
 	}
-	if int(seen.least) <= int(usual.most)+foreignTTL && int(seen.most) >= int(usual.least)-foreignTTL {
+	if int(seen.least) <= int(usual.most)+otherPath && int(seen.most) >= int(usual.least)-otherPath {
 		return ""
 	}
 	return fmt.Sprintf(" The RSTs came with a TTL of %s, the server's other segments with %s: a firewall on the way may have sent them.", seen, usual)

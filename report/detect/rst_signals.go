@@ -130,7 +130,7 @@ func (p *suspects) isPaired(i int) bool { return p.paired[slices.Index(p.resets,
 func talkOn(c *tracker.Case, p *suspects, i int, out []clue) []clue {
 	ev := c.Trail.Events
 	r := &ev[i]
-	reach := max(c.RTT(int(p.x), unmeasured), c.Path()) + answerSlack
+	reach := onItsWay(c, p.x)
 	nxt := sentUpTo(ev[:i], p.x)
 	forward := nxt.LessEq(reassembly.Seq(r.Seq))
 	edge := nxt // the highest number of its RSTs
@@ -163,6 +163,9 @@ func talkOn(c *tracker.Case, p *suspects, i int, out []clue) []clue {
 	return out
 }
 
+// onItsWay is how long after a RST of x may come what x sent before it.
+func onItsWay(c *tracker.Case, x uint8) int64 { return max(replyTime(c, x), c.Path()+answerSlack) }
+
 // newestTimestamp is the newest that x sent.
 func newestTimestamp(ev []tracker.Event, x uint8) (v uint32, ok bool) {
 	for i := range ev {
@@ -190,10 +193,7 @@ func (w *injected) path(c *tracker.Case, x uint8, i int, out []clue) []clue {
 		clue{wrongTTL, r.Frame, fmt.Sprintf("TTL %d instead of %d", r.TTL, c.Ends[x].TTL)})
 }
 
-func (w *injected) apart(a, b uint8) bool {
-	d := int(a) - int(b)
-	return d > w.ttl || d < -w.ttl
-}
+func (w *injected) apart(a, b uint8) bool { return hops(a, b) > w.ttl }
 
 // numbers: the RST has none that its claimed sender could give it. Beyond SND.NXT
 // the sender may have sent what was lost before the capture: that is decided
@@ -238,7 +238,7 @@ func offered(c *tracker.Case, ev []tracker.Event, end uint8) (edge reassembly.Se
 // i to have been sent before it.
 func goesOnAt(c *tracker.Case, p *suspects, i int, nxt reassembly.Seq) bool {
 	ev := c.Trail.Events
-	reach := max(c.RTT(int(p.x), unmeasured), c.Path()) + answerSlack
+	reach := onItsWay(c, p.x)
 	for j := i + 1; j < len(ev); j++ {
 		if e := &ev[j]; own(e) && e.From == p.x && newPayload(e) && e.Time-ev[i].Time > reach {
 			return reassembly.Seq(e.Seq) == nxt

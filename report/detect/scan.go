@@ -37,6 +37,11 @@ type try[T comparable] struct {
 	next   uint32 // index plus one
 }
 
+// since compares when two attempts were made.
+func (t *try[T]) since(o *try[T]) int {
+	return cmp.Or(cmp.Compare(t.at, o.at), cmp.Compare(t.ID, o.ID), cmp.Compare(t.Incarnation, o.Incarnation))
+}
+
 // failed tells of a life that came to nothing.
 func failed[T comparable](c *tracker.Case) (t try[T], ok bool) {
 	t = try[T]{Ref: RefOf(c), port: c.Addr(tracker.Server).Port(), from: c.Addr(tracker.Client).Port()}
@@ -56,24 +61,6 @@ func failed[T comparable](c *tracker.Case) (t try[T], ok bool) {
 	}
 	t.at, t.end = syn.Time, last.Time
 	return t, true
-}
-
-// refusedBy returns the SYN of a life that was refused, and the RST,ACK.
-func refusedBy(c *tracker.Case) (syn, rst *tracker.Event) {
-	if c.Life.Close != tracker.Refused || c.Life.ResetAs != tracker.ResetRefused {
-		return nil, nil
-	}
-	for i := range c.Trail.Events {
-		e := &c.Trail.Events[i]
-		switch {
-		case e.Is(tracker.Earlier):
-		case e.Syn() && e.From == tracker.Client:
-			syn = e
-		case e.Rst() && e.Reset == tracker.ResetRefused && syn != nil:
-			return syn, e
-		}
-	}
-	return nil, nil
 }
 
 // Bounds of a tryBook: of all attempts that it keeps, and of those of one key.
@@ -234,9 +221,7 @@ func (b *tryBook[K, T]) handMade(c chain) map[uint16]struct{} {
 // dense sorts attempts by time and keeps those that lie in any window of that
 // length with enough different targets.
 func dense[T comparable](l []try[T], window int64, enough int) []try[T] {
-	slices.SortFunc(l, func(a, b try[T]) int {
-		return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.ID, b.ID), cmp.Compare(a.Incarnation, b.Incarnation))
-	})
+	slices.SortFunc(l, func(a, b try[T]) int { return a.since(&b) })
 	var kept []try[T]
 	in := map[T]int{}
 	from, done := 0, 0 // the window's first, and those before are kept or dropped

@@ -1,7 +1,6 @@
 package detect
 
 import (
-	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -17,10 +16,7 @@ type sourceScan[K, T comparable] struct {
 // bySource puts together what one source did, in the order of what happened
 // first.
 func bySource[K, T comparable](found []scanned[K, T], source func(K) netip.Addr) []sourceScan[K, T] {
-	slices.SortFunc(found, func(a, b scanned[K, T]) int {
-		x, y := &a.tries[0], &b.tries[0]
-		return cmp.Or(cmp.Compare(x.at, y.at), cmp.Compare(x.ID, y.ID), cmp.Compare(x.Incarnation, y.Incarnation))
-	})
+	slices.SortFunc(found, func(a, b scanned[K, T]) int { return a.tries[0].since(&b.tries[0]) })
 	at := map[netip.Addr]int{}
 	var out []sourceScan[K, T]
 	for _, s := range found {
@@ -64,7 +60,18 @@ func (s *sourceScan[K, T]) finding() Finding {
 	return f
 }
 
-// outcome says what became of the attempts that the finding counts.
+// widest is what the source did to the key with the most targets.
+func (s *sourceScan[K, T]) widest() *scanned[K, T] {
+	most := &s.keys[0]
+	for i := range s.keys {
+		if s.keys[i].targets > most.targets {
+			most = &s.keys[i]
+		}
+	}
+	return most
+}
+
+// outcome is the sentence on what became of the attempts that the finding counts.
 func outcome(f *Finding) string {
 	var l []string
 	for _, m := range []string{"refused", "unanswered", "abandoned"} {
@@ -72,11 +79,11 @@ func outcome(f *Finding) string {
 			l = append(l, fmt.Sprintf("%d %s", int(n), m))
 		}
 	}
-	out := strings.Join(l, ", ")
+	out := fmt.Sprintf(" %s came to nothing within %s: %s", plural(f.Count, "attempt"), span(f.Last.Sub(f.First).Nanoseconds()), strings.Join(l, ", "))
 	if n, _ := f.Metrics.Get("abandoned"); n > 0 {
 		out += " after the SYN,ACK (a half-open scan)"
 	}
-	return out
+	return out + "."
 }
 
 // proof shows how the attempt failed.
@@ -92,10 +99,11 @@ func (t *try[T]) proof() []Proof {
 	return []Proof{syn}
 }
 
-// undecided reports a SYN of which it is not known that nobody answered: it
-// was not repeated, comes from a socket as far as can be told, and either the capture holds no answers at all, or the loser
-// of a dual-stack connect looks the same: a client that tries IPv6 first and then
-// connects by IPv4 within some seconds (RFC 8305).
+// undecided reports a SYN of which it is not known that nobody answered: it was
+// not repeated, comes from a socket as far as can be told, and either the capture
+// holds no answers at all, or the loser of a dual-stack connect looks the same: a
+// client that tries IPv6 first and then connects by IPv4 within some seconds
+// (RFC 8305).
 type undecided struct {
 	x    *Context
 	seen bool

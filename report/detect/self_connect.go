@@ -135,7 +135,7 @@ func (w *selfConnect) raise(x *Context, g *Group[netip.AddrPort, selfLife], bare
 		"taken as its source port, so that its SYN met itself. connect() succeeded although nothing listens there",
 		g.Key, plural(f.Count, "connection"), clock(g.First()))
 	if octets > 0 {
-		f.Explanation += fmt.Sprintf(", and the %s that it sent came back to it", plural(int(min(octets, 1<<53)), "octet"))
+		f.Explanation += fmt.Sprintf(", and the %s that it sent came back to it", plural(int(octets), "octet"))
 	}
 	f.Explanation += "."
 	x.Raise(f)

@@ -104,7 +104,7 @@ func (w *serviceDied) Findings(x *Context) {
 		slices.SortStableFunc(g.Items, func(a, b Item[lastRst]) int {
 			return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.V.rst, b.V.rst))
 		})
-		all := w.deaths(g.Items, x.Service(g.Key), x.End())
+		all := w.outages(g.Items, x.Service(g.Key), x.End())
 		if len(all) == 0 {
 			continue
 		}
@@ -137,8 +137,8 @@ func (w *serviceDied) Findings(x *Context) {
 	}
 }
 
-// deaths finds the instants, in order. items are sorted by time.
-func (w *serviceDied) deaths(items []Item[lastRst], s *ServiceCount, end int64) (out []outage) {
+// outages finds the instants, in order. items are sorted by time.
+func (w *serviceDied) outages(items []Item[lastRst], s *ServiceCount, end int64) (out []outage) {
 	up := int64(math.MinInt64) // since when it was up
 	for i := 0; i < len(items); i++ {
 		if items[i].V.refused {

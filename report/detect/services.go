@@ -9,11 +9,9 @@ import (
 // ServiceCount is what is counted of one listening endpoint, for shares and
 // for questions like "did it answer others at that time?".
 type ServiceCount struct {
-	Lives     int // lives towards it, those begun mid-stream too
 	Attempts  int // opening SYNs
 	Completed int // handshakes that completed
 	Refused   int
-	Reset     int
 	Closed    int    // lives that ended by FINs or RST after the handshake
 	ClosedBy  [2]int // of these, who sent the first FIN or the RST
 	// Answered are the times of SYNs that were answered by SYN,ACK, Opened those
@@ -48,7 +46,6 @@ func (s *services) add(c *tracker.Case) {
 		n.Answered.width, n.Opened.width = s.width, s.width
 		s.by[key] = n
 	}
-	n.Lives++
 	if c.Has(tracker.SignSyn) {
 		n.Attempts++
 	}
@@ -62,10 +59,6 @@ func (s *services) add(c *tracker.Case) {
 	switch l.Close {
 	case tracker.Refused:
 		n.Refused++
-	case tracker.Reset:
-		n.Reset++
-	}
-	switch l.Close {
 	case tracker.Graceful, tracker.Reset, tracker.HalfClosed, tracker.TimedOut:
 		n.Closed++
 		switch l.ClosedBy {

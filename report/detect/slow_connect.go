@@ -14,8 +14,8 @@ var SlowConnect = &Detector{
 	ID:    "slow-connect",
 	Title: "connections waited for a repeated SYN or SYN,ACK",
 	Rule: "The handshake completed only after SYN or SYN,ACK was repeated: the client's first ACK came later than the repeat. " +
-		"A SYN,ACK repeated after that ACK is none (a lost ACK, deferred accept), " +
-		"nor a SYN that drew RST or a challenge ACK first. Where the capture lost packets or holds SYN, FIN and RST only, a repeated SYN,ACK alone is none.",
+		"A SYN,ACK repeated after that ACK does not count (a lost ACK, deferred accept), " +
+		"nor does a SYN that drew RST or a challenge ACK first. Where the capture lost packets or holds SYN, FIN and RST only, a repeated SYN,ACK alone does not count.",
 	Default: Note,
 	Levels: "warning for count connections, or share of the service's if there is more than one. Where nothing was lost " +
 		"(the path takes longer than the timeout) it does not count for that",
@@ -145,6 +145,8 @@ func (w *slowConnect) Case(c *tracker.Case) {
 	v.delay = syns.ev[s].Time - first.Time + answers.ev[answers.n-1].Time - answer.Time
 	crossed := syns.ev[syns.n-1].Time > answer.Time
 	switch {
+	// The path is that long where the ACK answers the first SYN,ACK, or where the
+	// first payload took (nearly) as long to be acknowledged.
 	case crossed && answers.n > 1 && answers.echoed(done) == 0, s > 0 && answerTime(c) >= (answer.Time-first.Time)*4/5:
 		v.lag, v.delay = lagLate, done.Time-first.Time
 	case s > 0 && syns.echoed(answer) == 0:
@@ -190,10 +192,7 @@ func handshake(c *tracker.Case) (syns, answers copies, done *tracker.Event) {
 		case e.Is(tracker.Holed):
 			return syns, answers, nil
 		case client && e.Syn():
-			if syns.n == 0 && (e.Before(tracker.Server).State.Synchronised() || e.Before(tracker.Client).State.Synchronised()) {
-				return syns, answers, nil // the old connection has its say first
-			}
-			if syns.n > 0 && e.Seq != syns.ev[0].Seq {
+			if syns.n == 0 && stillHeld(e) || syns.n > 0 && e.Seq != syns.ev[0].Seq {
 				return syns, answers, nil
 			}
 			syns.add(e)
@@ -298,8 +297,5 @@ func lagText(of [lags]int) string {
 	if len(l) == 1 {
 		s = lagWords[kind]
 	}
-	return sentence(s)
+	return capital(s)
 }
-
-// sentence begins with a capital.
-func sentence(s string) string { return strings.ToUpper(s[:1]) + s[1:] }

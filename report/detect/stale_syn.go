@@ -11,7 +11,7 @@ import (
 // StaleSyn: the opener rejects the answer to its SYN.
 var StaleSyn = &Detector{
 	ID:    "stale-syn",
-	Title: "a SYN,ACK is rejected by who sent the SYN",
+	Title: "a client rejects the SYN,ACK that answers its SYN",
 	Rule: "A SYN,ACK is answered by the end that had sent the SYN with a RST without ACK, whose number is that SYN,ACK's acknowledgment, before that end sent anything but SYNs. " +
 		"Old duplicate: the acknowledgment is not the SYN's number + 1 (+ its payload), or the SYN has the number of an earlier connection of the same tuple. Abandoned: neither; the socket was closed meanwhile, or a scanner never meant to open.",
 	Default: Note,
@@ -23,7 +23,7 @@ var StaleSyn = &Detector{
 		"and needs nothing if it is rare; if the client is a scanner, see who runs it. The server loses nothing: the RST frees its entry in SYN-RECEIVED at once.",
 	Sources: []string{"RFC 9293 section 3.5 figure 8, section 3.10.7.3", "RFC 8305", "Linux tcp_rcv_synsent_state_process, tcp_v4_send_reset"},
 	Signs:   tracker.SignRst,
-	New:     func(s *Setup) Watcher { return &staleSyn{} },
+	New:     func(*Setup) Watcher { return &staleSyn{} },
 }
 
 type staleSyn struct {
@@ -111,7 +111,7 @@ func (w *staleSyn) Findings(x *Context) {
 			f.Explanation += fmt.Sprintf(" %s answered the client's own SYN: the client had given up, or is a scanner.", countOf(abandoned, g.Count()))
 		}
 		if bare > 0 {
-			f.Explanation += fmt.Sprintf(" %s without window scale, SACK and timestamps came before: scanners that make their own packets send such.", plural(bare, "SYN"))
+			f.Explanation += fmt.Sprintf(" %s without window scale, SACK and timestamps came before: scanners that make their own packets send such SYNs.", plural(bare, "SYN"))
 		}
 		if old > 0 {
 			f.Explanation += fmt.Sprintf(" %s answered another SYN, or one of an earlier connection: an old duplicate, or forged.", countOf(old, g.Count()))

@@ -1,7 +1,6 @@
 package detect
 
 import (
-	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -9,7 +8,7 @@ import (
 	"tcpstate/tracker"
 )
 
-// SynFlood: more half-open attempts than real clients make.
+// SynFlood: more attempts in SYN-RECEIVED than real clients make.
 var SynFlood = &Detector{
 	ID:    "syn-flood",
 	Title: "a listener is flooded with SYNs that never become connections",
@@ -240,9 +239,7 @@ func (w *flood) certain(x *Context, g *Group[netip.AddrPort, tried]) bool {
 // attempts that follow each other within a window, and who completed late
 // meanwhile, or soon after.
 func (w *flood) narrow(g *Group[netip.AddrPort, tried], peak int64) bool {
-	slices.SortFunc(g.Items, func(a, b Item[tried]) int {
-		return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.ID, b.ID), cmp.Compare(a.Incarnation, b.Incarnation))
-	})
+	g.byTime()
 	var first, last int64
 	found := false
 	for i := range g.Items {
@@ -259,7 +256,7 @@ func (w *flood) narrow(g *Group[netip.AddrPort, tried], peak int64) bool {
 	}
 	g.Keep(func(it *Item[tried]) bool {
 		if it.V.completed {
-			// The half-open attempts stay in the queue after the last of them came.
+			// What is in the SYN queue stays there after the last of them came.
 			return it.At <= last+w.window && it.Last >= first
 		}
 		return it.At >= first && it.At <= last

@@ -34,7 +34,7 @@ func TestAttemptEnds(t *testing.T) {
 		to := from + r.Int64N(100e9)
 		var want attemptCount
 		for _, x := range all {
-			if s := floorDiv(x.at, a.width); x.server == server && s >= floorDiv(from, a.width) && s <= floorDiv(to, a.width) {
+			if s := floor(x.at, a.width); x.server == server && s >= floor(from, a.width) && s <= floor(to, a.width) {
 				want.add(x.n)
 			}
 		}

@@ -16,8 +16,8 @@ type attemptSlot struct {
 	slot   int64
 }
 
-// attemptCount counts attempts: all, those that completed, and those of which it is not
-// known yet.
+// attemptCount counts attempts: all, those that completed, and those of which it
+// is not known yet.
 type attemptCount struct{ began, completed, open int }
 
 func (n *attemptCount) add(m attemptCount) {
@@ -30,23 +30,17 @@ func (a *attemptEnds) add(server netip.AddrPort, at int64, completed, open bool)
 	if a.by == nil {
 		a.by = map[attemptSlot]attemptCount{}
 	}
-	k := attemptSlot{server, floorDiv(at, a.width)}
+	k := attemptSlot{server, floor(at, a.width)}
 	n, ok := a.by[k]
 	for !ok && len(a.by) >= maxItems {
 		if a.full {
 			return
 		}
 		a.double()
-		k.slot = floorDiv(at, a.width)
+		k.slot = floor(at, a.width)
 		n, ok = a.by[k]
 	}
-	n.began++
-	if completed {
-		n.completed++
-	}
-	if open {
-		n.open++
-	}
+	n.add(attemptCount{1, one(completed), one(open)})
 	a.by[k] = n
 }
 
@@ -57,7 +51,7 @@ func (a *attemptEnds) double() {
 	a.by = make(map[attemptSlot]attemptCount, len(old)/2)
 	a.width *= 2
 	for k, n := range old {
-		k.slot = floorDiv(k.slot, 2)
+		k.slot = floor(k.slot, 2)
 		n.add(a.by[k])
 		a.by[k] = n
 	}
@@ -67,17 +61,8 @@ func (a *attemptEnds) double() {
 // between counts the attempts that began from one time to another, in whole
 // slots.
 func (a *attemptEnds) between(server netip.AddrPort, from, to int64) (n attemptCount) {
-	for s := floorDiv(from, a.width); s <= floorDiv(to, a.width); s++ {
+	for s := floor(from, a.width); s <= floor(to, a.width); s++ {
 		n.add(a.by[attemptSlot{server, s}])
 	}
 	return n
-}
-
-// floorDiv rounds down, also below zero.
-func floorDiv(a, b int64) int64 {
-	q := a / b
-	if a%b < 0 {
-		q--
-	}
-	return q
 }

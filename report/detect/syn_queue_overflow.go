@@ -126,7 +126,7 @@ func (w *synQueue) Findings(x *Context) {
 			f.Advice = "Server: update the kernel. Linux before 4.12 could be set to check timestamps per address, which drops the SYNs of all but one client behind a NAT; " +
 				"later kernels, and those with the setting off, do not. Until then, net.ipv4.tcp_timestamps = 0 on the server avoids it, at the cost of PAWS and exact round trip times."
 		} else {
-			f.Explanation += " A full SYN queue or accept queue drops SYNs so."
+			f.Explanation += " A full SYN queue or accept queue drops SYNs like this."
 		}
 		x.Raise(f)
 	}

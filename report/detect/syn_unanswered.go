@@ -98,26 +98,25 @@ func (w *synUnanswered) Findings(x *Context) {
 	if !w.answers && w.once > w.again {
 		return // a filter kept bare SYNs, or nothing but a scan was captured
 	}
-	var hosts map[netip.Addr]bool
+	var answering map[netip.Addr]bool
 	for _, g := range w.bag.Groups(x) {
 		if _, is := w.unseen[g.Key.Addr()]; is {
 			continue
 		}
-		answered := &x.Service(g.Key).Answered
+		s := x.Service(g.Key)
 		g.Keep(func(it *Item[vainOpen]) bool {
 			v := &it.V
-			return (v.repeats >= w.repeats || x.End()-v.first >= w.age) && !answered.Between(v.first-elsewhere, v.last+elsewhere)
+			return (v.repeats >= w.repeats || x.End()-v.first >= w.age) && !s.Answered.Between(v.first-elsewhere, v.last+elsewhere)
 		})
 		if len(g.Items) == 0 {
 			continue
 		}
-		if hosts == nil {
-			hosts = x.answeringHosts()
+		if answering == nil {
+			answering = x.answeringHosts()
 		}
 		f := g.Finding(Server(g.Key))
 		f.Severity, f.Blame, f.SeenBy.Client = Warning, BlameNetwork, SawTimeout
 		w.describe(&f, g, x.End())
-		s := x.Service(g.Key)
 		switch {
 		case s.Answered.N() > 0 && s.Answered.Last() < g.First():
 			f.Blame = BlameUnknown
@@ -128,11 +127,11 @@ func (w *synUnanswered) Findings(x *Context) {
 		case s.Refused > 0:
 			f.Blame = BlameUnknown
 			f.Explanation += fmt.Sprintf(" It refused %s with RST.", plural(s.Refused, "other connection"))
-		case hosts[g.Key.Addr()]:
+		case answering[g.Key.Addr()]:
 			f.Blame = BlameServer
 			f.Explanation += " Other ports of the host do answer: a filter drops what goes to this one, or its listener's queues are full."
 		default:
-			f.Explanation += " Nothing of the host answered in this capture: it is down, or the path or a filter swallows everything."
+			f.Explanation += " Nothing on the host answered in this capture: it is down, or the path or a filter swallows everything."
 		}
 		x.Raise(f)
 	}
@@ -140,14 +139,14 @@ func (w *synUnanswered) Findings(x *Context) {
 
 // describe fills in what the attempts had in common.
 func (w *synUnanswered) describe(f *Finding, g *Group[netip.AddrPort, vainOpen], end int64) {
-	clients := map[netip.Addr]bool{}
+	clients := hosts(g, func(v *vainOpen) netip.Addr { return v.client })
 	total, gaveUp := 0, 0
 	most := &g.Items[0].V
 	for i := range g.Items {
 		v := &g.Items[i].V
-		clients[v.client] = true
 		total += v.repeats
-		// The next repeat was due after twice the last interval (RFC 6298 section 5.5).
+		// The next repeat was due after twice the last interval (RFC 6298 section
+		// 5.5), and an eighth of it more for timers that run late.
 		if end-v.last > 2*v.lastGap+v.lastGap/8 {
 			gaveUp++
 		}
@@ -158,10 +157,10 @@ func (w *synUnanswered) describe(f *Finding, g *Group[netip.AddrPort, vainOpen],
 	f.Metrics = Metrics{
 		{"syns", float64(total + len(g.Items))}, {"retransmissions", float64(total)}, {"most_retransmissions", float64(most.repeats)},
 		{"first_interval_seconds", seconds(most.firstGap)}, {"last_interval_seconds", seconds(most.lastGap)},
-		{"tried_seconds", seconds(most.last - most.first)}, {"clients", float64(len(clients))}, {"gave_up", float64(gaveUp)},
+		{"tried_seconds", seconds(most.last - most.first)}, {"clients", float64(clients)}, {"gave_up", float64(gaveUp)},
 	}
 	f.Explanation = fmt.Sprintf("%s is silent: %s from %s sent %s and got neither SYN,ACK nor RST. ",
-		g.Key, plural(g.Count(), "connection"), plural(len(clients), "client"), plural(total+len(g.Items), "SYN"))
+		g.Key, plural(g.Count(), "connection"), plural(clients, "client"), plural(total+len(g.Items), "SYN"))
 	who := "The most patient"
 	if g.Count() == 1 {
 		who = "It"

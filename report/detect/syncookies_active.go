@@ -128,7 +128,7 @@ func (w *cookies) Findings(x *Context) {
 		f.Severity, f.Blame = Note, BlameServer
 		f.Metrics = Metrics{{"connections", float64(f.Count)}, {"syn_received_peak", float64(p.Max)}, {"peak_at", seconds(p.At)}}
 		f.Explanation = fmt.Sprintf("%s of %s left out %s between %s and %s, although the SYN offered it and earlier ones carried it. "+
-			"At %s %d handshakes lacked only the client's ACK: so a listener answers whose SYN queue is full and that sends SYN cookies.",
+			"At %s %d handshakes lacked only the client's ACK: a listener whose SYN queue is full answers like this when it sends SYN cookies.",
 			plural(f.Count, "SYN,ACK"), g.Key, optionWords(lost), clock(g.First()), clock(g.Last()), clock(p.At), p.Max)
 		x.Raise(f)
 	}

@@ -27,7 +27,7 @@ var TcpkillLike = &Detector{
   2.0003  ◀──────────── RST 301 ────────────   ack
   2.0003  ◀──────────── RST 801 ────────────   ack + win
   2.0004  ◀──────────── RST 1801 ───────────   ack + 3 win`,
-	Advice: "A program that sees these packets, on one of both hosts, at the capture or on a box between, forges RSTs in the name of both ends: tcpkill, or a network " +
+	Advice: "A program that sees these packets, on one of the two hosts, at the capture point or on a box between, forges RSTs in the name of both ends: tcpkill, or a network " +
 		"protection system that works like it. Find it by the capture point where the RSTs are seen first; whoever cannot see the segments cannot forge these numbers.",
 	Sources: []string{"dsniff tcpkill (tcp_kill_cb)", "RFC 5961 section 3.2"},
 	Signs:   tracker.SignRst,

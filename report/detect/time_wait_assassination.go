@@ -113,7 +113,7 @@ func (w *assassination) Case(c *tracker.Case) {
 			}
 		}
 		w.bag.Add(c.Life.ID, c, why.Time, r.Time, v, func() []Proof {
-			side := [...]string{"client", "server"}[holder]
+			side := sideNames[holder]
 			what := [...]string{"a SYN on the tuple", "FIN again", "old payload"}[v.by]
 			all := []frame{{why.Frame, what}, {ack.Frame, fmt.Sprintf("the %s answers with an ACK of the old connection", side)},
 				{r.Frame, fmt.Sprintf("bare RST, seq = ack of frame %d: it ends TIME-WAIT", ack.Frame)}}

@@ -1,7 +1,6 @@
 package detect
 
 import (
-	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -31,7 +30,7 @@ var Unreachable = &Detector{
 		"Linux tcp_v4_err, tcp_v6_err, icmp_err_convert, icmpv6_err_convert"},
 	Signs:    tracker.SignQuote,
 	Swallows: []string{"syn-unanswered", "half-open"},
-	New:      func(s *Setup) Watcher { return &unreachable{} },
+	New:      func(*Setup) Watcher { return &unreachable{} },
 }
 
 // probeTTL is below any TTL that a system begins with (64, 128, 255), less a
@@ -178,7 +177,7 @@ func (w *unreachable) Findings(x *Context) {
 		m.More += g.More
 	}
 	for _, g := range order {
-		slices.SortStableFunc(g.Items, func(a, b Item[blockage]) int { return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.ID, b.ID)) })
+		g.byTime()
 		x.Raise(w.finding(g))
 	}
 }
@@ -203,20 +202,14 @@ func sumUp(items []Item[blockage]) blockages {
 		s.errors += v.errors
 		if v.syn {
 			s.syns++
-			if v.hurt {
-				s.failed++
-			}
-			if v.again {
-				s.again++
-			}
+			s.failed += one(v.hurt)
+			s.again += one(v.again)
 		} else {
 			s.later++
 		}
 		s.hurt += one(v.hurt)
 		s.wentOn += one(v.wentOn)
-		if v.toServer {
-			s.clientsLost++
-		}
+		s.clientsLost += one(v.toServer)
 	}
 	return s
 }

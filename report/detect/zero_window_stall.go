@@ -67,11 +67,8 @@ func (w *zeroWindowStall) Case(c *tracker.Case) {
 		}
 		v := stalls{x, a.LongestStall, a.Stalled, a.Stalls, a.StallFrames[2] == 0}
 		from, to := c.Life.Start, a.LastAt
-		for i := range c.Trail.Events {
-			switch e := &c.Trail.Events[i]; e.Frame {
-			case a.StallFrames[0]:
-				from, to = e.Time, e.Time+a.LongestStall
-			}
+		if e := eventOf(c, a.StallFrames[0]); e != nil {
+			from, to = e.Time, e.Time+a.LongestStall
 		}
 		w.bag.Add(c.Addr(x), c, from, to, v, func() []Proof { return stallProof(c, x, a) })
 	}
