@@ -23,6 +23,7 @@ func (c *Conn) plain(k *sink, s *capture.Segment, x, y uint8) {
 		}
 		return
 	}
+	c.beganUnseen(k, xe, ye, y)
 	c.notClosedBefore(k, s, x)
 	again := c.speaks(k, s, xe, ye, x)
 
@@ -93,6 +94,24 @@ func (c *Conn) plain(k *sink, s *capture.Segment, x, y uint8) {
 		// Its segment was already on its way when the RST came.
 		c.enter(k, x, Closed, Presumed, RuleRstDelivered)
 	}
+}
+
+// beganUnseen: x leaves SYN-SENT by an acknowledgment, which only a SYN,ACK lets
+// it send (RFC 9293 section 3.10.7.3). If y's last SYN is older than x's, the
+// capture missed that SYN,ACK, and what is known of y belongs to a life before:
+// its FIN must not be taken for one of this life.
+func (c *Conn) beganUnseen(k *sink, xe, ye *Endpoint, y uint8) {
+	if xe == ye || xe.state() != SynSent || !ye.sp.Known || ye.synAt >= xe.synAt {
+		return
+	}
+	switch ye.state() {
+	case Closed:
+	case TimeWait:
+		c.enter(k, y, Closed, Presumed, RuleNewLife)
+	default:
+		return
+	}
+	ye.fresh()
 }
 
 // finSig tells a repeated FIN from the network's copy of it: the sender's has

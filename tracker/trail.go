@@ -167,7 +167,7 @@ func (c *Conn) prior(s *capture.Segment) prior {
 	xe, ye := c.at(s.Side), c.at(s.Side^1)
 	p := prior{states: c.steps(), nxt: xe.sp.Nxt, peerNxt: ye.sp.Nxt, peerUna: ye.sp.Una, known: xe.sp.Known,
 		heard: ye.sp.HasUna, hadWnd: xe.lastAt != 0, wnd: xe.wnd, lastPeer: ye.lastAt}
-	if s.Flags&(capture.ACK|capture.RST) == capture.ACK && ye.sp.Known && c.ackValid(ye, reassembly.Seq(s.Ack)) {
+	if s.Flags&(capture.ACK|capture.RST) == capture.ACK && xe.state() != SynSent && ye.sp.Known && c.ackValid(ye, reassembly.Seq(s.Ack)) {
 		p.unseen = ye.sp.Unseen(reassembly.Seq(s.Ack))
 	}
 	return p
