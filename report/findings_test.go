@@ -85,20 +85,6 @@ func TestFindingsKnownWhenWritten(t *testing.T) {
 
 // A selection restricts what the findings are about.
 func TestFindingsOfASelection(t *testing.T) {
-	where := func(s string) Selection {
-		w, err := ParseWhere(s)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return Selection{Where: w}
-	}
-	moment := func(s string) Moment {
-		m, err := ParseMoment(s)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return m
-	}
 	for _, c := range []struct {
 		name string
 		sel  Selection
@@ -106,13 +92,13 @@ func TestFindingsOfASelection(t *testing.T) {
 		ids  []int    // connections
 	}{
 		{"stream", Selection{Streams: map[uint64]bool{0: true}}, []string{"server 10.0.0.2:81"}, []int{0}},
-		{"where", where("server.port == 82"), []string{"server 10.0.0.3:82"}, []int{2}},
-		{"since", Selection{Since: moment("+1000.5s")}, []string{"server 10.0.0.3:82"}, []int{2}},
-		{"until", Selection{Until: moment("+10s")}, []string{"server 10.0.0.2:81"}, []int{0}},
+		{"where", selecting(t, "server.port == 82"), []string{"server 10.0.0.3:82"}, []int{2}},
+		{"since", Selection{Since: moment(t, "+1000.5s")}, []string{"server 10.0.0.3:82"}, []int{2}},
+		{"until", Selection{Until: moment(t, "+10s")}, []string{"server 10.0.0.2:81"}, []int{0}},
 		// It waits until the findings are known, and so misses no early life.
-		{"by finding", where(`"refused" in findings`), []string{"server 10.0.0.2:81", "server 10.0.0.3:82"}, []int{0, 1, 2}},
-		{"by finding and port", where(`len(findings) > 0 && server.port == 81`), []string{"server 10.0.0.2:81"}, []int{0, 1}},
-		{"by its absence", where(`not ("refused" in $env.findings)`), nil, nil},
+		{"by finding", selecting(t, `"refused" in findings`), []string{"server 10.0.0.2:81", "server 10.0.0.3:82"}, []int{0, 1, 2}},
+		{"by finding and port", selecting(t, `len(findings) > 0 && server.port == 81`), []string{"server 10.0.0.2:81"}, []int{0, 1}},
+		{"by its absence", selecting(t, `not ("refused" in $env.findings)`), nil, nil},
 	} {
 		for _, parts := range []Parts{0, allParts} {
 			o := judge(t, refusals, Options{Selection: c.sel}, parts)
@@ -130,8 +116,8 @@ func TestFindingsOfASelection(t *testing.T) {
 		}
 	}
 	// Transitions keep their order beside records that waited.
-	w := where(`"refused" in findings`)
-	all := strings.Split(play(t, refusals, Options{Selection: where("true")}, PartConnections|PartTransitions, "ndjson")[0], "\n")
+	w := selecting(t, `"refused" in findings`)
+	all := strings.Split(play(t, refusals, Options{Selection: selecting(t, "true")}, PartConnections|PartTransitions, "ndjson")[0], "\n")
 	waited := strings.Split(play(t, refusals, Options{Selection: w}, PartConnections|PartTransitions, "ndjson")[0], "\n")
 	for i := range all {
 		if cut := strings.Index(all[i], `"findings"`); len(all) != len(waited) || cut >= 0 && all[i][:cut] != waited[i][:cut] || cut < 0 && all[i] != waited[i] {

@@ -28,35 +28,21 @@ func ids(t *testing.T, sel Selection) (conns []int, lines string) {
 }
 
 func TestSelections(t *testing.T) {
-	where := func(s string) Selection {
-		w, err := ParseWhere(s)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return Selection{Where: w}
-	}
-	moment := func(s string) Moment {
-		m, err := ParseMoment(s)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return m
-	}
 	for _, c := range []struct {
 		name string
 		sel  Selection
 		want map[int]bool
 	}{
 		{"everything", Selection{}, map[int]bool{0: true, 1: true, 2: true, 3: true}},
-		{"refused", where(`close.kind == "refused"`), map[int]bool{1: true}},
-		{"both fields", where(`server.port == 80 && duration > 0.5`), map[int]bool{0: true, 2: true}},
-		{"unknown numbers compare false", where(`server.mss < 100000 || server.mss >= 0`), map[int]bool{0: true}},
-		{"a list", where(`close.kind in ["open", "reset"]`), map[int]bool{2: true, 3: true}},
-		{"times", where(`start > date("2026-01-02T03:04:08Z")`), map[int]bool{1: true, 2: true, 3: true}},
+		{"refused", selecting(t, `close.kind == "refused"`), map[int]bool{1: true}},
+		{"both fields", selecting(t, `server.port == 80 && duration > 0.5`), map[int]bool{0: true, 2: true}},
+		{"unknown numbers compare false", selecting(t, `server.mss < 100000 || server.mss >= 0`), map[int]bool{0: true}},
+		{"a list", selecting(t, `close.kind in ["open", "reset"]`), map[int]bool{2: true, 3: true}},
+		{"times", selecting(t, `start > date("2026-01-02T03:04:08Z")`), map[int]bool{1: true, 2: true, 3: true}},
 		{"streams", Selection{Streams: map[uint64]bool{3: true, 9: true}}, map[int]bool{3: true}},
-		{"since", Selection{Since: moment("+4.6s")}, map[int]bool{2: true, 3: true}},
-		{"until", Selection{Until: moment("03:04:08")}, map[int]bool{0: true}},
-		{"window", Selection{Since: moment("2026-01-02 03:04:08"), Until: moment("1767323048.5")}, map[int]bool{1: true}},
+		{"since", Selection{Since: moment(t, "+4.6s")}, map[int]bool{2: true, 3: true}},
+		{"until", Selection{Until: moment(t, "03:04:08")}, map[int]bool{0: true}},
+		{"window", Selection{Since: moment(t, "2026-01-02 03:04:08"), Until: moment(t, "1767323048.5")}, map[int]bool{1: true}},
 	} {
 		got, out := ids(t, c.sel)
 		if len(got) != len(c.want) {
@@ -178,4 +164,24 @@ func TestMoments(t *testing.T) {
 	if !w.has(math.MinInt64) || !w.has(math.MaxInt64) {
 		t.Errorf("no window leaves something out")
 	}
+}
+
+// selecting is the selection of --where.
+func selecting(t *testing.T, expression string) Selection {
+	t.Helper()
+	w, err := ParseWhere(expression)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Selection{Where: w}
+}
+
+// moment is the time that --since and --until read.
+func moment(t *testing.T, text string) Moment {
+	t.Helper()
+	m, err := ParseMoment(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
 }

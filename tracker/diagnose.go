@@ -45,7 +45,7 @@ func (t *Tracker) tell(l *Life, e *entry, slot uint32) {
 		i = b.next
 	}
 	for _, q := range n.quotes[:n.nquotes] {
-		k.Trail.Quotes = append(k.Trail.Quotes, t.errors[q-1])
+		k.Trail.Quotes = append(k.Trail.Quotes, t.trails.errors[q-1])
 	}
 	t.obs.Case(k)
 }

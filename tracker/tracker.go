@@ -25,7 +25,6 @@ type Tracker struct {
 	quotes []capture.Quote // of the batch in hand
 	books  books
 	trails trails
-	errors []capture.Quote         // that the notebooks refer to
 	told   Case                    // reused
 	timers map[uint32][]Transition // by slot, what elapsed since the last step; only for Observer.Step
 }

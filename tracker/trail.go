@@ -33,6 +33,9 @@ type trails struct {
 	slab [][]block
 	used uint32
 	free uint32 // index plus one of the first free one
+
+	errors []capture.Quote // ICMP errors, by the notebooks' quotes
+	spare  []uint32        // of these, what is free: index plus one
 }
 
 const trailSlab = 128
@@ -52,6 +55,18 @@ func (p *trails) take() uint32 {
 	}
 	p.used++
 	return p.used
+}
+
+// keep stores an ICMP error and returns its index plus one.
+func (p *trails) keep(q *capture.Quote) uint32 {
+	if k := len(p.spare) - 1; k >= 0 {
+		i := p.spare[k]
+		p.spare = p.spare[:k]
+		p.errors[i-1] = *q
+		return i
+	}
+	p.errors = append(p.errors, *q)
+	return uint32(len(p.errors))
 }
 
 func (p *trails) put(i uint32) {
@@ -81,7 +96,7 @@ type notebook struct {
 	lastFrame  uint64
 	idle       int64
 	idleFrames [2]uint64
-	quotes     [quoteMax]uint32 // index plus one in Tracker.errors
+	quotes     [quoteMax]uint32 // index plus one in trails.errors
 	nquotes    uint8
 }
 
@@ -114,13 +129,14 @@ func (n *notebook) add(p *trails, e *Event) {
 	n.noted = e.Frame
 }
 
-// clear gives the blocks back and begins anew. What may become context stays.
+// clear gives back what it holds and begins anew. What may become context stays.
 func (n *notebook) clear(p *trails) {
 	for i := n.head; i != 0; {
 		next := p.at(i).next
 		p.put(i)
 		i = next
 	}
+	p.spare = append(p.spare, n.quotes[:n.nquotes]...)
 	*n = notebook{recent: n.recent, data: n.data}
 }
 
@@ -151,22 +167,18 @@ func (n *notebook) context(p *trails) {
 
 // prior is what a segment's meaning depends on and what applying it changes.
 type prior struct {
-	states   [2]step8
-	nxt      reassembly.Seq // SND.NXT of the sender
-	peerNxt  reassembly.Seq
-	peerUna  reassembly.Seq
-	unseen   uint32 // octets that its acknowledgment covers and nobody saw
-	known    bool
-	heard    bool // the peer's space had an acknowledgment
-	hadWnd   bool
-	wnd      uint16 // of the sender's segment before
-	lastPeer int64
+	states  [2]step8
+	nxt     reassembly.Seq // SND.NXT of the sender
+	peerUna reassembly.Seq
+	unseen  uint32 // octets that its acknowledgment covers and nobody saw
+	known   bool
+	heard   bool // the peer's space had an acknowledgment
 }
 
 func (c *Conn) prior(s *capture.Segment) prior {
 	xe, ye := c.at(s.Side), c.at(s.Side^1)
-	p := prior{states: c.steps(), nxt: xe.sp.Nxt, peerNxt: ye.sp.Nxt, peerUna: ye.sp.Una, known: xe.sp.Known,
-		heard: ye.sp.HasUna, hadWnd: xe.lastAt != 0, wnd: xe.wnd, lastPeer: ye.lastAt}
+	p := prior{states: c.steps(), nxt: xe.sp.Nxt, peerUna: ye.sp.Una, known: xe.sp.Known,
+		heard: ye.sp.HasUna}
 	if s.Flags&(capture.ACK|capture.RST) == capture.ACK && xe.state() != SynSent && ye.sp.Known && c.ackValid(ye, reassembly.Seq(s.Ack)) {
 		p.unseen = ye.sp.Unseen(reassembly.Seq(s.Ack))
 	}
@@ -301,8 +313,7 @@ func (t *Tracker) quote(n *notebook, c *Conn, s *capture.Segment, q *capture.Quo
 	if n.nquotes == quoteMax {
 		return
 	}
-	t.errors = append(t.errors, *q)
-	n.quotes[n.nquotes] = uint32(len(t.errors))
+	n.quotes[n.nquotes] = t.trails.keep(q)
 	e := Event{Time: s.Time, Frame: s.Frame, Seq: s.Seq, Quote: uint32(n.nquotes), From: s.Side & 1, What: Quoted,
 		before: was, after: c.steps()}
 	if s.Mark&capture.ShortQuote == 0 {

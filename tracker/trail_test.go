@@ -138,3 +138,19 @@ func TestCasesAllocate(t *testing.T) {
 		t.Errorf("%v allocations for %d segments", got, n)
 	}
 }
+
+// An ICMP error takes the room of one whose life was told.
+func TestQuotesAreReused(t *testing.T) {
+	var p trails
+	var n notebook
+	for i := range 100 {
+		n.quotes[0], n.nquotes = p.keep(&capture.Quote{Type: uint8(i)}), 1
+		if got := p.errors[n.quotes[0]-1].Type; got != uint8(i) {
+			t.Fatalf("error %d is kept as %d", i, got)
+		}
+		n.clear(&p)
+	}
+	if len(p.errors) != 1 {
+		t.Errorf("room for %d", len(p.errors))
+	}
+}
