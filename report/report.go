@@ -95,7 +95,7 @@ func (r *Report) transitions() bool { return r.shows(PartTransitions) || r.censu
 
 // Observer is what the tracker should call.
 func (r *Report) Observer() tracker.Observer {
-	o := tracker.Observer{Life: r.life}
+	o := tracker.Observer{Life: r.life, Zeek: r.opts.Where != nil || r.shows(PartConnections)}
 	if r.transitions() {
 		o.Transition = r.transition
 	}

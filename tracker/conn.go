@@ -37,6 +37,7 @@ const (
 	ended                           // both ends are CLOSED
 	carried                         // states came over from the number before
 	reported                        // the observer was told of this life
+	folded                          // it was folded after it was told
 	halfBefore                      // one end is presumed to have sent its FIN before the capture began
 )
 

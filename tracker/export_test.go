@@ -29,3 +29,6 @@ func TableRows() (rows []TableRow) {
 	}
 	return rows
 }
+
+// Folded is how many lives are folded.
+func (t *Tracker) Folded() int { return t.table.residues.inUse() + t.table.stubs.inUse() }

@@ -246,7 +246,7 @@ func (w *watcher) step(s *Step) {
 // settle checks the insides of a tracker against what was told.
 func (w *watcher) settle(t *Tracker) {
 	var want [NumStates][3]uint64
-	for slot := range t.table.n {
+	for slot := range t.table.entries.n {
 		c := &t.table.at(slot).conn
 		for side := range c.ends {
 			if side == 1 && c.Key.Self() {

@@ -16,12 +16,15 @@ type Config struct {
 	// Linger is how long after its end a life is still held, for stragglers;
 	// then it is reported. What comes later is another incarnation.
 	Linger time.Duration
+	// Fold is how many frames after its latest one a life that is over is
+	// folded: it is reported, and but a residue of it is held (residue.go).
+	Fold uint64
 }
 
 // DefaultConfig is Linux: TIME-WAIT 60 s (TCP_TIMEWAIT_LEN), FIN-WAIT-2 60 s
 // (net.ipv4.tcp_fin_timeout).
 func DefaultConfig() Config {
-	return Config{TimeWait: 60 * time.Second, FinTimeout: 60 * time.Second, Linger: 5 * time.Minute}
+	return Config{TimeWait: 60 * time.Second, FinTimeout: 60 * time.Second, Linger: 5 * time.Minute, Fold: foldAfter}
 }
 
 // Observer is told what the tracker finds, in the order of (time, frame, id);
@@ -40,6 +43,9 @@ type Observer struct {
 	Cases func()
 	// Step: what one segment did, one call per segment.
 	Step func(*Step)
+	// Zeek asks for Life.ZeekState and Life.ZeekHistory, which are left empty
+	// otherwise.
+	Zeek bool
 }
 
 // Transition is one change of an endpoint's best estimate.

@@ -2,85 +2,212 @@ package tracker
 
 import "tcpstate/capture"
 
-// table finds the newest life of a 4-tuple: open addressing over small buckets,
-// the connections themselves in a slab without pointers, so that the garbage
-// collector has nothing to walk.
+// table finds the newest life of a 4-tuple: open addressing over small cells,
+// the lives themselves in slabs without pointers, so that the garbage collector
+// has nothing to walk. A life that goes on is an entry; one that was told is
+// folded into a residue (residue.go).
 type table struct {
-	cells []bucket // length a power of two
-	used  int
-	slab  [][]entry
-	n     uint32 // entries in use
+	parts    [tableParts]part
+	entries  pool[entry]
+	residues pool[residue]
+	stubs    pool[stub]
+	wide     pool[addrs]
+	shapes   shapes
 }
 
+// A part is the cells of all keys with the same topmost bits of the hash. Parts
+// grow one by one, so that growing takes little room at a time, and little time.
+type part struct {
+	cells []bucket // length a power of two
+	used  int      // cells that are not free
+}
+
+const (
+	tableParts = 64
+	partShift  = 32 - 6
+)
+
+// bucket is one cell.
 type bucket struct {
 	hash uint32
-	slot uint32 // index in the slab plus one; 0 is free
+	slot uint32 // a ref; 0 is free
 }
+
+// ref says where a life is: what kind of thing it is now, and its index plus
+// one in the pool of that kind. 0 is nowhere.
+type ref = uint32
+
+const (
+	kindEntry ref = iota << 30
+	kindResidue
+	kindStub
+	kindMask  = 3 << 30
+	indexMask = 1<<30 - 1
+)
 
 // entry is a connection and what numbers and timers need beside it.
 type entry struct {
 	conn   Conn
 	stream StreamBase
 	whole  Completeness
+	hash   uint32
 	zeek   zeekConn
 	queued int64 // due of the alarm that stands for it, 0 none
 	endAt  int64 // when both ends were CLOSED
 	endFr  uint64
-	held   held // what of it Usage counts
+	foldAt int64 // the frame of the fold queue at which it is looked at, 0 none
+	held   held  // what of it Usage counts
 }
 
-const slabSize = 256
+// at returns the entry in a slot.
+func (t *table) at(slot uint32) *entry { return t.entries.at(slot) }
 
-func (t *table) at(slot uint32) *entry { return &t.slab[slot/slabSize][slot%slabSize] }
-
-// find returns the slot of the key's newest life.
-func (t *table) find(k *capture.Key, hash uint32) (uint32, bool) {
-	if len(t.cells) == 0 {
-		return 0, false
+// find returns where the key's newest life is, or 0.
+func (t *table) find(k *capture.Key, hash uint32) ref {
+	p := &t.parts[hash>>partShift]
+	if len(p.cells) == 0 {
+		return 0
 	}
-	mask := uint32(len(t.cells) - 1)
+	mask := uint32(len(p.cells) - 1)
 	for i := hash & mask; ; i = (i + 1) & mask {
-		c := t.cells[i]
+		c := p.cells[i]
 		if c.slot == 0 {
-			return 0, false
+			return 0
 		}
-		if c.hash == hash && t.at(c.slot-1).conn.Key == *k {
-			return c.slot - 1, true
+		if c.hash == hash && t.is(c.slot, k) {
+			return c.slot
 		}
 	}
 }
 
-// add makes room for a key that is not there.
+// is reports whether the life at r is one of the key.
+func (t *table) is(r ref, k *capture.Key) bool {
+	if r&kindMask == kindEntry {
+		return t.entries.at(r-1).conn.Key == *k
+	}
+	return t.names(r, k)
+}
+
+// add makes an entry for a key that is not there, and returns its slot.
 func (t *table) add(k *capture.Key, hash uint32) uint32 {
-	if t.used*4 >= len(t.cells)*3 {
-		t.grow()
-	}
-	slot := t.n
-	if int(slot/slabSize) == len(t.slab) {
-		t.slab = append(t.slab, make([]entry, slabSize))
-	}
-	t.n++
-	t.put(bucket{hash, slot + 1})
-	t.used++
-	t.at(slot).conn.Key = *k
+	slot := t.entries.take()
+	t.insert(hash, slot+1)
+	e := t.entries.at(slot)
+	e.conn.Key, e.hash = *k, hash
 	return slot
 }
 
-func (t *table) put(c bucket) {
-	mask := uint32(len(t.cells) - 1)
-	i := c.hash & mask
-	for t.cells[i].slot != 0 {
-		i = (i + 1) & mask
+func (t *table) insert(hash uint32, r ref) {
+	p := &t.parts[hash>>partShift]
+	if p.used*4 >= len(p.cells)*3 {
+		p.grow()
 	}
-	t.cells[i] = c
+	p.put(bucket{hash, r})
+	p.used++
 }
 
-func (t *table) grow() {
-	old := t.cells
-	t.cells = make([]bucket, max(1024, 2*len(old)))
-	for _, c := range old {
-		if c.slot != 0 {
-			t.put(c)
+// move tells the table that a life is somewhere else now.
+func (t *table) move(hash uint32, from, to ref) {
+	p := &t.parts[hash>>partShift]
+	mask := uint32(len(p.cells) - 1)
+	for i := hash & mask; ; i = (i + 1) & mask {
+		if p.cells[i].slot == from {
+			p.cells[i].slot = to
+			return
 		}
 	}
 }
+
+// remove takes a life out of the table, and closes the gap that it leaves
+// in the run of cells (linear probing, Knuth 6.4 algorithm R).
+func (t *table) remove(hash uint32, r ref) {
+	p := &t.parts[hash>>partShift]
+	mask := uint32(len(p.cells) - 1)
+	i := hash & mask
+	for p.cells[i].slot != r {
+		i = (i + 1) & mask
+	}
+	p.used--
+	for j := i; ; {
+		p.cells[i] = bucket{}
+		for {
+			j = (j + 1) & mask
+			c := p.cells[j]
+			if c.slot == 0 {
+				return
+			}
+			home := c.hash & mask
+			if (j-home)&mask >= (j-i)&mask {
+				p.cells[i] = c
+				i = j
+				break
+			}
+		}
+	}
+}
+
+func (p *part) put(c bucket) {
+	mask := uint32(len(p.cells) - 1)
+	i := c.hash & mask
+	for p.cells[i].slot != 0 {
+		i = (i + 1) & mask
+	}
+	p.cells[i] = c
+}
+
+func (p *part) grow() {
+	old := p.cells
+	p.cells = make([]bucket, max(16, 2*len(old)))
+	for _, c := range old {
+		if c.slot != 0 {
+			p.put(c)
+		}
+	}
+}
+
+// touch reads the cell where the search for a hash begins, and what lies there,
+// so that the memory is under way when it is looked at in earnest. What it
+// returns means nothing.
+func (t *table) touch(hash uint32) uint32 {
+	p := &t.parts[hash>>partShift]
+	if len(p.cells) == 0 {
+		return 0
+	}
+	return p.cells[hash&uint32(len(p.cells)-1)].slot
+}
+
+// pool holds things without pointers, named by their index. What is given back
+// is taken again first: it is still in the caches.
+type pool[T any] struct {
+	slab [][]T
+	n    uint32   // made
+	free []uint32 // given back
+}
+
+// slabSize is how many things are made at once.
+const slabSize = 256
+
+func (p *pool[T]) at(i uint32) *T { return &p.slab[i/slabSize][i%slabSize] }
+
+// take returns the index of a thing that is zero.
+func (p *pool[T]) take() uint32 {
+	if k := len(p.free) - 1; k >= 0 {
+		i := p.free[k]
+		p.free = p.free[:k]
+		return i
+	}
+	if int(p.n/slabSize) == len(p.slab) {
+		p.slab = append(p.slab, make([]T, slabSize))
+	}
+	p.n++
+	return p.n - 1
+}
+
+// put gives one back.
+func (p *pool[T]) put(i uint32) {
+	*p.at(i) = *new(T)
+	p.free = append(p.free, i)
+}
+
+// inUse is how many are taken.
+func (p *pool[T]) inUse() int { return int(p.n) - len(p.free) }

@@ -1,7 +1,9 @@
 package tracker
 
 import (
+	"maps"
 	"math"
+	"math/bits"
 	"slices"
 
 	"tcpstate/capture"
@@ -25,8 +27,19 @@ type Tracker struct {
 	quotes []capture.Quote // of the batch in hand
 	books  books
 	trails trails
-	told   Case                    // reused
-	timers map[uint32][]Transition // by slot, what elapsed since the last step; only for Observer.Step
+	told   Case // reused
+	// Only for Observer.Step: what elapsed since the last step, by slot, and of
+	// folded lives, by id.
+	timers  map[uint32][]Transition
+	elapsed map[uint64][]Transition
+
+	nextAlarm int64  // before it no alarm is due
+	folds     alarms // of entries, by frame
+	foldNext  uint64 // the next frame at which to fold
+	opening   uint32 // SYNs since the last time
+	passing   uint32 // segments since then
+	flooded   bool   // most segments of late were SYNs
+	scratch   entry
 }
 
 // Totals counts over all lives.
@@ -49,10 +62,17 @@ func New(cfg Config, obs Observer) *Tracker {
 	t.k.cfg = &t.cfg
 	t.k.keep = obs.Transition != nil || obs.Step != nil
 	if obs.Step != nil {
-		t.timers = map[uint32][]Transition{}
+		t.timers, t.elapsed = map[uint32][]Transition{}, map[uint64][]Transition{}
 	}
+	t.alarms.shift = alarmShift
+	t.folds.shift = uint(max(0, bits.Len64(cfg.Fold)-6))
+	t.nextAlarm, t.foldNext = math.MinInt64, 1<<t.folds.shift
+	t.folds.today = t.folds.day(0)
 	return t
 }
+
+// alarmShift makes a day of the alarms 67 ms long.
+const alarmShift = 26
 
 // sparseFrom is how many connections without one plain segment show that a
 // filter kept nothing but SYN, FIN and RST (states.md, per direction).
@@ -63,9 +83,16 @@ func (t *Tracker) Process(b *capture.Batch) {
 	t.quotes = b.Quotes
 	for i := range b.Segments {
 		s := &b.Segments[i]
+		if s.Frame >= t.foldNext {
+			t.foldDue(s.Frame)
+		}
 		if s.Time > t.now {
 			t.now = s.Time
 			t.advance(s.Time)
+		}
+		t.passing++
+		if s.Flags&(capture.SYN|capture.ACK) == capture.SYN {
+			t.opening++
 		}
 		t.segment(s)
 	}
@@ -77,21 +104,42 @@ func (t *Tracker) Process(b *capture.Batch) {
 
 // advance fires the timers that are due at or before now.
 func (t *Tracker) advance(now int64) {
-	for len(t.alarms) > 0 && t.alarms[0].due <= now {
-		a := t.alarms.pop()
-		e := t.table.at(a.slot)
-		if e.queued != a.due {
+	if now < t.nextAlarm {
+		return
+	}
+	t.alarms.turn(now, t.dueOf)
+	q := &t.alarms.now
+	for len(*q) > 0 && (*q)[0].due <= now {
+		a := q.pop()
+		if at, _, ok := t.dueOf(a.ref); !ok || at != a.due {
 			continue // a later alarm took its place
 		}
-		e.queued = 0
 		t.begin(0)
 		t.k.now = a.due
+		if a.ref&kindMask != kindEntry {
+			t.expireFolded(a.ref, a.due)
+			continue
+		}
+		slot := a.ref - 1
+		e := t.table.at(slot)
+		e.queued = 0
 		e.conn.expire(&t.k, a.due)
 		if t.obs.Step != nil && len(t.k.changes) > 0 {
-			t.timers[a.slot] = append(t.timers[a.slot], t.k.changes...)
+			t.timers[slot] = append(t.timers[slot], t.k.changes...)
 		}
-		t.after(e, a.slot)
+		t.after(e, slot)
 	}
+	t.nextAlarm = t.alarms.next()
+}
+
+// dueOf tells when an alarm of r is due, and the id of its life.
+func (t *Tracker) dueOf(r ref) (at int64, id uint64, ok bool) {
+	if r&kindMask == kindEntry {
+		e := t.table.at(r - 1)
+		return e.queued, e.conn.id, e.queued != 0
+	}
+	s := t.table.residues.at(r&indexMask - 1)
+	return s.at, s.who & idMask, s.who != 0 && t.table.shapes.all[s.who>>idBits].holder < 2
 }
 
 // begin empties the sink.
@@ -130,8 +178,10 @@ func (t *Tracker) after(e *entry, slot uint32) {
 	}
 	if d != 0 && (e.queued == 0 || d < e.queued) {
 		e.queued = d
-		t.alarms.push(alarm{due: d, id: c.id, slot: slot})
+		t.alarms.add(d, c.id, slot+1)
+		t.nextAlarm = min(t.nextAlarm, d)
 	}
+	t.queueFold(e, slot)
 }
 
 // over reports that both ends are CLOSED, having been something else or never.
@@ -141,15 +191,21 @@ func (c *Conn) over() bool {
 
 // segment numbers one segment and applies it.
 func (t *Tracker) segment(s *capture.Segment) {
-	slot, found := t.table.find(&s.Key, s.Hash)
-	if Streamless(s) {
-		if found {
-			t.quoted(s, slot)
-		}
+	at := t.table.find(&s.Key, s.Hash)
+	found := at != 0
+	if !found && Streamless(s) {
 		return
 	}
-	if !found {
+	slot := at - 1
+	switch {
+	case !found:
 		slot = t.table.add(&s.Key, s.Hash)
+	case at&kindMask != kindEntry:
+		slot = t.unfold(at, &s.Key, s.Hash, s.Frame)
+	}
+	if Streamless(s) {
+		t.quoted(s, slot)
+		return
 	}
 	e := t.table.at(slot)
 	c := &e.conn
@@ -170,6 +226,10 @@ func (t *Tracker) segment(s *capture.Segment) {
 		}
 	}
 	if s.Mark&(capture.Unselected|capture.BadChecksum) != 0 {
+		if c.mode&begun == 0 {
+			c.lastFrame = s.Frame
+			t.queueFold(e, slot)
+		}
 		return
 	}
 	if quoted {
@@ -206,7 +266,9 @@ func (t *Tracker) segment(s *capture.Segment) {
 	if t.obs.Case != nil {
 		t.write(t.books.at(slot), c, s, class, &was)
 	}
-	e.zeek.apply(s, &t.spill)
+	if t.obs.Zeek {
+		e.zeek.apply(s, &t.spill)
+	}
 	switch class {
 	case reassembly.Duplicate:
 		t.totals.Copies++
@@ -364,16 +426,19 @@ func (t *Tracker) report(e *entry, slot uint32) {
 func (t *Tracker) life(e *entry) Life {
 	l := e.conn.life(&t.cfg)
 	l.Completeness = e.whole.Value()
-	l.ZeekState, l.ZeekHistory = e.zeek.state(&t.spill), e.zeek.hist(&t.spill)
+	if t.obs.Zeek {
+		l.ZeekState, l.ZeekHistory = e.zeek.state(&t.spill), e.zeek.hist(&t.spill)
+	}
 	return l
 }
 
 // Elapsed returns the timers that ran out on each connection after its last
 // segment, by stream number; only with Observer.Step.
 func (t *Tracker) Elapsed() map[uint64][]Transition {
-	out := map[uint64][]Transition{}
+	out := maps.Clone(t.elapsed)
 	for slot, ts := range t.timers {
-		out[t.table.at(slot).conn.id] = ts
+		id := t.table.at(slot).conn.id
+		out[id] = append(slices.Clip(out[id]), ts...)
 	}
 	return out
 }
@@ -384,7 +449,7 @@ func (t *Tracker) Elapsed() map[uint64][]Transition {
 // then spent.
 func (t *Tracker) Finish() {
 	var order []uint32
-	for slot := uint32(0); slot < t.table.n; slot++ {
+	for slot := range t.table.entries.n {
 		if t.table.at(slot).conn.mode&(begun|reported) == begun {
 			order = append(order, slot)
 		}

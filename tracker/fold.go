@@ -1,0 +1,262 @@
+package tracker
+
+import (
+	"tcpstate/capture"
+	"tcpstate/reassembly"
+)
+
+// queueFold sees to it that an entry is looked at when it may be folded.
+func (t *Tracker) queueFold(e *entry, slot uint32) {
+	if e.foldAt == 0 && e.conn.settled() {
+		e.foldAt = t.foldFrame(&e.conn)
+		t.folds.add(e.foldAt, e.conn.id, slot+1)
+	}
+}
+
+// foldFrame is the frame from which on a life that is over, if it stays quiet,
+// is to be folded.
+func (t *Tracker) foldFrame(c *Conn) int64 {
+	after := t.cfg.Fold
+	if cl := c.at(c.client); cl.is(timedOut) && c.at(c.client^1).count.packets == 0 {
+		if t.flooded {
+			after /= 8
+		} else {
+			after *= 4
+		}
+	}
+	return int64(c.lastFrame + after)
+}
+
+// foldDue folds what is due at a frame. It does so once in a while (of
+// frames), in the order in which the lives ended.
+func (t *Tracker) foldDue(frame uint64) {
+	t.flooded = 2*t.opening > t.passing
+	t.opening, t.passing = 0, 0
+	t.folds.turn(int64(frame), func(r ref) (int64, uint64, bool) {
+		e := t.table.at(r - 1)
+		return e.foldAt, e.conn.id, e.foldAt != 0
+	})
+	q := &t.folds.now
+	for n := len(*q); n > 0; n-- { // what is added on the way waits for the next time
+		a := q.pop()
+		slot := a.ref - 1
+		e := t.table.at(slot)
+		if e.foldAt != a.due {
+			continue
+		}
+		e.foldAt = 0
+		if !e.conn.settled() {
+			continue
+		}
+		at := t.foldFrame(&e.conn)
+		if t.now-e.conn.last < foldQuiet && !t.flooded {
+			at = max(at, int64(frame+t.cfg.Fold/2))
+			at = min(at, int64(e.conn.lastFrame+8*t.cfg.Fold))
+		}
+		if t.folds.day(at) > t.folds.today {
+			e.foldAt = at
+			t.folds.add(at, e.conn.id, slot+1)
+			continue
+		}
+		t.fold(e, slot)
+	}
+	t.foldNext = (frame>>t.folds.shift + 1) << t.folds.shift
+}
+
+// fold tells of a life and leaves a residue of it.
+func (t *Tracker) fold(e *entry, slot uint32) {
+	c := &e.conn
+	x := e.shape()
+	held, ok := e.held.brief(&x)
+	if !ok || c.id > idMask {
+		return
+	}
+	c.mode |= folded
+	t.report(e, slot)
+	x.mode = c.mode
+	i, ok := t.table.shapes.find(&x)
+	if !ok {
+		return
+	}
+	who := uint64(i)<<idBits | c.id
+	n := t.table.named(&c.Key)
+	var r ref
+	if x.stub {
+		k := t.table.stubs.take()
+		*t.table.stubs.at(k) = stub{who, n, e.stream.base[x.side]}
+		r = kindStub | (k + 1)
+	} else {
+		k := t.table.residues.take()
+		s := t.table.residues.at(k)
+		*s = residue{who: who, at: c.last, base: e.stream.base, name: n, held: held,
+			nxt: [2]uint32{uint32(c.ends[0].sp.Nxt), uint32(c.ends[1].sp.Nxt)}}
+		r = kindResidue | (k + 1)
+		if x.holder < 2 {
+			s.at = c.ends[x.holder].due
+			t.alarms.add(s.at, c.id, r)
+			t.nextAlarm = min(t.nextAlarm, s.at)
+		}
+	}
+	t.table.move(e.hash, slot+1, r)
+	if t.obs.Step != nil {
+		t.elapsed[c.id] = append(t.elapsed[c.id], t.timers[slot]...)
+		delete(t.timers, slot)
+	}
+	e.zeek.release(&t.spill)
+	t.table.entries.put(slot)
+}
+
+// unfold makes an entry of what was folded at r, and returns its slot.
+func (t *Tracker) unfold(r ref, k *capture.Key, hash uint32, frame uint64) uint32 {
+	slot := t.table.entries.take()
+	e := t.table.at(slot)
+	e.hash = hash
+	t.restore(e, r, k)
+	t.table.move(hash, r, slot+1)
+	t.drop(r)
+	if d := e.conn.due(); d != 0 {
+		e.queued = d
+		t.alarms.add(d, e.conn.id, slot+1)
+		t.nextAlarm = min(t.nextAlarm, d)
+	}
+	e.conn.lastFrame = frame
+	t.queueFold(e, slot)
+	return slot
+}
+
+// drop gives back what a folded life took.
+func (t *Tracker) drop(r ref) {
+	i := r&indexMask - 1
+	if r&kindMask == kindStub {
+		s := t.table.stubs.at(i)
+		if t.table.shapes.all[s.who>>idBits].v6 {
+			t.table.wide.put(s.name.a)
+		}
+		t.table.stubs.put(i)
+		return
+	}
+	s := t.table.residues.at(i)
+	if t.table.shapes.all[s.who>>idBits].v6 {
+		t.table.wide.put(s.name.a)
+	}
+	t.table.residues.put(i)
+}
+
+// restore fills an entry from what was folded at r.
+func (t *Tracker) restore(e *entry, r ref, k *capture.Key) {
+	var s residue
+	if r&kindMask == kindStub {
+		b := t.table.stubs.at(r&indexMask - 1)
+		side := t.table.shapes.all[b.who>>idBits].side
+		s.who = b.who
+		s.base[side], s.nxt[side] = b.base, b.base+1
+	} else {
+		s = *t.table.residues.at(r&indexMask - 1)
+	}
+	x := &t.table.shapes.all[s.who>>idBits]
+	c := &e.conn
+	c.Key, c.id, c.continues, c.incarnation = *k, s.who&idMask, -1, x.incarnation
+	c.mode, c.client, c.roles = x.mode, x.client, x.roles
+	e.whole, e.stream = x.whole, StreamBase{s.base, x.known}
+	e.held.restore(s.held, x)
+	end := s.at
+	if x.holder < 2 {
+		end -= int64(t.cfg.TimeWait)
+	}
+	c.start, c.last = end, end
+	e.endAt = end
+	for i := range c.ends {
+		c.ends[i].restore(&x.ends[i], reassembly.Seq(s.base[i]), reassembly.Seq(s.nxt[i]), end)
+		if x.ends[i].acked {
+			c.ends[i].acks[0], c.ends[i].ackAt[0] = reassembly.Seq(s.nxt[i^1]), end
+		}
+	}
+	if x.holder < 2 {
+		c.ends[x.holder].arm(timerTimeWait, s.at)
+	}
+}
+
+// restore fills an endpoint of a life that ended at the time end.
+func (e *Endpoint) restore(x *endShape, base, nxt reassembly.Seq, end int64) {
+	e.path, e.depth, e.deaf, e.has = x.path, x.depth, x.deaf, x.has
+	if !x.known {
+		return
+	}
+	if x.iss {
+		e.sp.Open(base, 0)
+		e.sp.Nxt, e.sp.Edge = nxt, nxt
+	} else {
+		e.sp.Adopt(nxt)
+	}
+	e.sp.HasUna, e.sp.HasFin = x.una, x.fin
+	if x.una && !x.unacked {
+		e.sp.Una = nxt
+	}
+	if x.fin {
+		e.sp.Fin = nxt - 1
+	}
+	e.lastAt, e.synAt, e.finAt, e.finLast, e.finAckAt, e.closedAt, e.twSince, e.firstData = end, end, end, end, end, end, end, end
+	if !e.is(sentData) {
+		e.firstData = 0
+	}
+	if !e.is(finHeard) {
+		e.finAckAt = 0
+	}
+}
+
+// expireFolded fires the TIME-WAIT of a folded life.
+func (t *Tracker) expireFolded(r ref, due int64) {
+	s := t.table.residues.at(r&indexMask - 1)
+	x := &t.table.shapes.all[s.who>>idBits]
+	k := t.table.key(&s.name, x.v6)
+	e := &t.scratch
+	*e = entry{}
+	t.restore(e, r, &k)
+	e.conn.expire(&t.k, due)
+	if t.obs.Transition != nil {
+		for i := range t.k.changes {
+			t.obs.Transition(&t.k.changes[i])
+		}
+	}
+	if t.obs.Step != nil {
+		t.elapsed[e.conn.id] = append(t.elapsed[e.conn.id], t.k.changes...)
+	}
+	t.usage.follow(e, r, &t.k)
+	if e.conn.over() {
+		e.conn.mode |= ended
+	}
+	y := e.shape()
+	y.stub = false
+	e.held.brief(&y)
+	if i, ok := t.table.shapes.find(&y); ok {
+		s.who = uint64(i)<<idBits | s.who&idMask
+		s.at, s.held = due, 0
+	}
+}
+
+// brief is what a folded life remembers of what it counts in: one group, that
+// of its TIME-WAIT. Not ok where it counts in two.
+func (h *held) brief(x *shape) (group uint32, ok bool) {
+	x.in = h.in
+	pair, service := h.in&(inUsed|inWait) != 0, h.in&(inHeld|inAttempts|inAnswered) != 0
+	switch {
+	case pair && service:
+		return 0, false
+	case pair:
+		return h.pair, true
+	case service:
+		return h.service, true
+	}
+	return 0, true
+}
+
+// restore is the counterpart of brief.
+func (h *held) restore(group uint32, x *shape) {
+	h.in, h.client = x.in, x.client
+	switch {
+	case x.in&(inUsed|inWait) != 0:
+		h.pair = group
+	case x.in&(inHeld|inAttempts|inAnswered) != 0:
+		h.service = group
+	}
+}
