@@ -2,6 +2,7 @@ package tracker
 
 // census counts endpoints by state as they change.
 type census struct {
+	t    *Tracker // a worker, which leaves the counting to the merger; else nil
 	n    [NumStates][3]uint64
 	peak [NumStates]uint64
 	when [NumStates]int64
@@ -9,11 +10,24 @@ type census struct {
 
 // move counts one endpoint's change.
 func (c *census) move(from State, fc Certainty, to State, tc Certainty, now int64) {
+	if c.t != nil {
+		c.t.log.moves = append(c.t.log.moves, move{c.t.moment, now, mk(from, fc), mk(to, tc)})
+		return
+	}
 	c.n[from][fc]--
-	c.add(to, tc, now)
+	c.count(to, tc, now)
 }
 
+// add counts an endpoint that is new.
 func (c *census) add(s State, cert Certainty, now int64) {
+	if c.t != nil {
+		c.t.log.moves = append(c.t.log.moves, move{c.t.moment, now, noState, mk(s, cert)})
+		return
+	}
+	c.count(s, cert, now)
+}
+
+func (c *census) count(s State, cert Certainty, now int64) {
 	n := &c.n[s]
 	n[cert]++
 	if sum := n[0] + n[1] + n[2]; sum > c.peak[s] {

@@ -32,3 +32,13 @@ func TableRows() (rows []TableRow) {
 
 // Folded is how many lives are folded.
 func (t *Tracker) Folded() int { return t.table.residues.inUse() + t.table.stubs.inUse() }
+
+// Numbers is numbers.
+type Numbers struct{ n numbers }
+
+// NewNumbers returns one without streams.
+func NewNumbers() *Numbers { return &Numbers{} }
+
+// Begin and Of are begin and of.
+func (n *Numbers) Begin(frame uint64)     { n.n.begin(frame) }
+func (n *Numbers) Of(frame uint64) uint64 { return n.n.of(frame) }

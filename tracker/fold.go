@@ -39,6 +39,7 @@ func (t *Tracker) foldDue(frame uint64) {
 	q := &t.folds.now
 	for n := len(*q); n > 0; n-- { // what is added on the way waits for the next time
 		a := q.pop()
+		t.moment.phase, t.moment.at, t.moment.id = folding, a.due, a.id
 		slot := a.ref - 1
 		e := t.table.at(slot)
 		if e.foldAt != a.due {
@@ -101,6 +102,9 @@ func (t *Tracker) fold(e *entry, slot uint32) {
 	if t.obs.Step != nil {
 		t.elapsed[c.id] = append(t.elapsed[c.id], t.timers[slot]...)
 		delete(t.timers, slot)
+	}
+	if t.obs.Case != nil {
+		*t.books.at(slot) = notebook{} // report has cleared what it held
 	}
 	e.zeek.release(&t.spill)
 	t.table.entries.put(slot)

@@ -1,6 +1,7 @@
 package tracker
 
 import (
+	"cmp"
 	"maps"
 	"math"
 	"math/bits"
@@ -20,8 +21,7 @@ type Tracker struct {
 	usage  Usage
 	totals Totals
 	k      sink
-	next   uint64 // the next stream number
-	now    int64  // the latest time seen
+	now    int64 // the latest time seen
 	ports  answering
 	spill  zeekSpill
 	quotes []capture.Quote // of the batch in hand
@@ -40,6 +40,15 @@ type Tracker struct {
 	passing   uint32 // segments since then
 	flooded   bool   // most segments of late were SYNs
 	scratch   entry
+
+	// Of one worker of several (shard.go).
+	index, of uint32
+	log       *journal // of the batch in hand
+	moment    moment
+
+	first [sparseFrom]capture.Key // connections, until sparse is decided
+	begun int
+	plain bool // a segment was seen that is free of SYN, FIN and RST
 }
 
 // Totals counts over all lives.
@@ -83,6 +92,7 @@ func (t *Tracker) Process(b *capture.Batch) {
 	t.quotes = b.Quotes
 	for i := range b.Segments {
 		s := &b.Segments[i]
+		t.moment.pos = uint32(i)
 		if s.Frame >= t.foldNext {
 			t.foldDue(s.Frame)
 		}
@@ -90,15 +100,44 @@ func (t *Tracker) Process(b *capture.Batch) {
 			t.now = s.Time
 			t.advance(s.Time)
 		}
-		t.passing++
-		if s.Flags&(capture.SYN|capture.ACK) == capture.SYN {
-			t.opening++
+		t.watch(s)
+		if t.of > 1 && !t.mine(s.Hash) {
+			continue
 		}
+		t.moment.phase = arriving
 		t.segment(s)
 	}
 	if b.Now > t.now && b.Now != 0 {
 		t.now = b.Now
+		t.moment.pos = uint32(len(b.Segments))
 		t.advance(b.Now)
+	}
+}
+
+// watch learns from a segment, whoever's it is, what the capture as a whole
+// shows.
+func (t *Tracker) watch(s *capture.Segment) {
+	t.passing++
+	switch s.Flags & (capture.SYN | capture.FIN | capture.RST) {
+	case 0:
+		if t.plain {
+			return
+		}
+		if s.Mark&(capture.Unselected|capture.BadChecksum|capture.Quoted) != 0 {
+			return
+		}
+		t.plain = true
+	case capture.SYN:
+		if s.Flags&capture.ACK == 0 {
+			t.opening++
+		} else if s.Mark&(capture.Unselected|capture.BadChecksum|capture.Quoted) == 0 {
+			t.ports.add(s)
+		}
+	}
+	if !t.plain && t.begun < sparseFrom && s.Mark&(capture.Unselected|capture.BadChecksum|capture.Quoted) == 0 &&
+		!slices.Contains(t.first[:t.begun], s.Key) {
+		t.first[t.begun] = s.Key
+		t.begun++
 	}
 }
 
@@ -116,6 +155,7 @@ func (t *Tracker) advance(now int64) {
 		}
 		t.begin(0)
 		t.k.now = a.due
+		t.moment.phase, t.moment.at, t.moment.id = ringing, a.due, a.id
 		if a.ref&kindMask != kindEntry {
 			t.expireFolded(a.ref, a.due)
 			continue
@@ -145,7 +185,7 @@ func (t *Tracker) dueOf(r ref) (at int64, id uint64, ok bool) {
 // begin empties the sink.
 func (t *Tracker) begin(frame uint64) {
 	t.k.changes, t.k.frame, t.k.moved = t.k.changes[:0], frame, false
-	t.k.sparse = t.totals.Plain == 0 && t.totals.Lives >= sparseFrom
+	t.k.sparse = !t.plain && t.begun == sparseFrom
 }
 
 // after reports what happened and keeps alarms and ends in step.
@@ -213,9 +253,9 @@ func (t *Tracker) segment(s *capture.Segment) {
 	switch {
 	case !found:
 		e.stream, e.whole = OpenStream(s), OpenCompleteness(s)
-		c.id, c.continues = t.number(), -1
+		c.id, c.continues = t.number(s), -1
 	case e.stream.Starts(s):
-		t.renumber(e, slot)
+		t.renumber(e, slot, s)
 		e.whole = ReopenCompleteness(s)
 	default:
 		e.whole.Apply(s)
@@ -246,9 +286,6 @@ func (t *Tracker) segment(s *capture.Segment) {
 	}
 	if s.Mark&capture.Cut != 0 {
 		t.totals.Cut++
-	}
-	if s.Has(capture.SYN | capture.ACK) {
-		t.ports.add(s)
 	}
 	t.begin(s.Frame)
 	var step *Step // on the heap, and only where it is asked for
@@ -308,11 +345,15 @@ func (t *Tracker) quoted(s *capture.Segment, slot uint32) {
 	t.after(e, slot)
 }
 
-func (t *Tracker) number() uint64 {
-	n := t.next
-	t.next++
+// number returns the number of the stream that s begins. A worker does not know
+// it, and names the stream by the frame.
+func (t *Tracker) number(s *capture.Segment) uint64 {
 	t.totals.Streams++
-	return n
+	if t.of > 1 {
+		t.log.opened = append(t.log.opened, s.Frame)
+		return s.Frame
+	}
+	return t.totals.Streams - 1
 }
 
 // enlist counts the endpoints of a life that begins.
@@ -334,10 +375,10 @@ func (t *Tracker) enlist(c *Conn, s *capture.Segment) {
 // renumber begins another stream number on the same 4-tuple. States belong to
 // the 4-tuple: they carry over, and the segment that began the number says
 // what becomes of them.
-func (t *Tracker) renumber(e *entry, slot uint32) {
+func (t *Tracker) renumber(e *entry, slot uint32, s *capture.Segment) {
 	old := e.conn
 	t.report(e, slot)
-	n := Conn{Key: old.Key, continues: -1, id: t.number(), ends: old.ends}
+	n := Conn{Key: old.Key, continues: -1, id: t.number(s), ends: old.ends}
 	for i := range n.ends {
 		n.ends[i].count = counters{}
 		n.ends[i].ttl = 0
@@ -448,39 +489,19 @@ func (t *Tracker) Elapsed() map[uint64][]Transition {
 // all lives. The tracker is
 // then spent.
 func (t *Tracker) Finish() {
-	var order []uint32
-	for slot := range t.table.entries.n {
-		if t.table.at(slot).conn.mode&(begun|reported) == begun {
-			order = append(order, slot)
-		}
-	}
-	slices.SortFunc(order, func(a, b uint32) int {
-		x, y := t.table.at(a), t.table.at(b)
-		xo, yo := x.conn.mode&ended == 0, y.conn.mode&ended == 0
-		switch {
-		case xo != yo:
-			if yo {
-				return -1
-			}
-			return 1
-		case !xo && x.endAt != y.endAt:
-			return cmp64(x.endAt, y.endAt)
-		case !xo && x.endFr != y.endFr:
-			return cmp64(int64(x.endFr), int64(y.endFr))
-		}
-		return cmp64(int64(x.conn.id), int64(y.conn.id))
-	})
+	order := t.left(nil, 0)
+	sortLeft(order)
 	if t.obs.Case != nil {
-		for _, slot := range order {
-			l := t.life(t.table.at(slot))
-			t.tell(&l, t.table.at(slot), slot)
+		for _, x := range order {
+			l := t.life(t.table.at(x.slot))
+			t.tell(&l, t.table.at(x.slot), x.slot)
 		}
 	}
 	if t.obs.Cases != nil {
 		t.obs.Cases()
 	}
-	for _, slot := range order {
-		e := t.table.at(slot)
+	for _, x := range order {
+		e := t.table.at(x.slot)
 		e.conn.mode |= reported
 		if t.obs.Life != nil {
 			l := t.life(e) // again: to keep them all would take their memory twice
@@ -489,14 +510,35 @@ func (t *Tracker) Finish() {
 	}
 }
 
-func cmp64(a, b int64) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
+// leftover is a life that was not reported yet when the capture ended.
+type leftover struct {
+	endAt        int64 // MaxInt64 if it is not over
+	endFr        uint64
+	id           uint64
+	slot, worker uint32
+}
+
+// left appends the lives that are left.
+func (t *Tracker) left(all []leftover, worker int) []leftover {
+	for slot := range t.table.entries.n {
+		e := t.table.at(slot)
+		if e.conn.mode&(begun|reported) != begun {
+			continue
+		}
+		x := leftover{math.MaxInt64, 0, e.conn.id, slot, uint32(worker)}
+		if e.conn.mode&ended != 0 {
+			x.endAt, x.endFr = e.endAt, e.endFr
+		}
+		all = append(all, x)
 	}
-	return 0
+	return all
+}
+
+// sortLeft puts them in the order of their reports.
+func sortLeft(all []leftover) {
+	slices.SortFunc(all, func(a, b leftover) int {
+		return cmp.Or(cmp.Compare(a.endAt, b.endAt), cmp.Compare(a.endFr, b.endFr), cmp.Compare(a.id, b.id))
+	})
 }
 
 // Census counts endpoints by state, with exact peaks.

@@ -58,7 +58,7 @@ type ending struct {
 // follow reads the source to its end, or until it is interrupted, and writes
 // the report. Its error is that of the report.
 func (c *cli) follow(f *flags, src capture.Source, r *report.Report, intr *interrupts) (ending, error) {
-	t := tracker.New(f.tracker, r.Observer())
+	t := tracker.NewParallel(f.tracker, f.workers, r.Observer())
 	bar := c.newProgress(f)
 	rd := startReader(src)
 	var (
@@ -79,11 +79,18 @@ func (c *cli) follow(f *flags, src capture.Source, r *report.Report, intr *inter
 				begun = true
 				r.Begin(&e.stats)
 			}
+			done := m.batch
 			if len(m.batch.Segments) > 0 || m.batch.Now != 0 {
-				t.Process(m.batch)
-				r.Batch(m.batch)
+				done = t.Process(m.batch)
 			}
-			rd.empty <- m.batch
+			for done != nil {
+				r.Batch(done)
+				rd.empty <- done
+				done = nil
+				if f.waits() {
+					done = t.Wait()
+				}
+			}
 			bar.show(&e.stats)
 			if f.waits() {
 				r.Flush()
@@ -112,6 +119,9 @@ func (c *cli) follow(f *flags, src capture.Source, r *report.Report, intr *inter
 			}
 			e.err = io.EOF
 		}
+	}
+	for b := t.Wait(); b != nil; b = t.Wait() {
+		r.Batch(b)
 	}
 	bar.done()
 	rd.quit()

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"runtime"
 	"strconv"
 	"strings"
 	"time"
@@ -35,6 +36,7 @@ type flags struct {
 	report    report.Options // without Outputs
 	tracker   tracker.Config
 	failOn    detect.Severity // with report.Judge
+	workers   int             // at least 1
 	quiet     bool
 	verbose   bool
 	truncated bool // --allow-truncated
@@ -51,7 +53,7 @@ type raw struct {
 	sets, disabled                            []string
 	minSeverity, failOn, ephemeral            string
 	numeric                                   bool
-	limit                                     int
+	limit, workers                            int
 	count                                     int64
 	timeWait, finTimeout                      time.Duration
 }
@@ -96,6 +98,7 @@ func define(f *flags, r *raw) *pflag.FlagSet {
 	fs.DurationVar(&r.finTimeout, "fin-timeout", 0, "")
 	fs.StringVar(&r.ephemeral, "ports", "", "")
 	fs.DurationVar(&f.duration, "duration", 0, "")
+	fs.IntVar(&r.workers, "workers", 0, "")
 	fs.BoolVar(&f.truncated, "allow-truncated", false, "")
 	fs.BoolVar(&f.checksums, "verify-checksums", false, "")
 	fs.StringVar(&f.color, "color", "auto", "")
@@ -118,7 +121,7 @@ func parseFlags(args []string) (*flags, error) {
 	if f.help || f.version || f.list {
 		return f, nil
 	}
-	steps := []func(*flags, *raw, *pflag.FlagSet) error{checkInput, checkSelection, checkTimers, checkFindings, checkReport, checkOutputs}
+	steps := []func(*flags, *raw, *pflag.FlagSet) error{checkInput, checkSelection, checkTimers, checkBounds, checkFindings, checkReport, checkOutputs}
 	if isCatalogue(f, r, fs) {
 		steps = []func(*flags, *raw, *pflag.FlagSet) error{checkCatalogue, checkReport, checkOutputs}
 	}
@@ -273,6 +276,20 @@ func checkTimers(f *flags, r *raw, fs *pflag.FlagSet) error {
 	}
 	if f.tracker.TimeWait < 0 || f.tracker.FinTimeout < 0 {
 		return fmt.Errorf("--time-wait and --fin-timeout are not negative")
+	}
+	return nil
+}
+
+// maxWorkers is far beyond what is of use: one goroutine reads for all.
+const maxWorkers = 256
+
+// checkBounds reads how much of the machine may be used.
+func checkBounds(f *flags, r *raw, fs *pflag.FlagSet) error {
+	if r.workers < 0 || r.workers > maxWorkers {
+		return fmt.Errorf("--workers %d: the number of workers is 1 to %d, or 0 for one per core", r.workers, maxWorkers)
+	}
+	if f.workers = r.workers; f.workers == 0 {
+		f.workers = min(runtime.GOMAXPROCS(0), maxWorkers)
 	}
 	return nil
 }

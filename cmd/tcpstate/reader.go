@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 
 	"tcpstate/capture"
+	"tcpstate/tracker"
 )
 
 // reader calls a source from its own goroutine, so that decoding goes on
@@ -25,8 +26,8 @@ type filled struct {
 	err   error
 }
 
-// batchesInFlight: one is filled, one is followed, one waits.
-const batchesInFlight = 3
+// batchesInFlight: one is filled, one waits, the others are followed.
+const batchesInFlight = tracker.InFlight + 2
 
 func startReader(src capture.Source) *reader {
 	r := &reader{full: make(chan filled, batchesInFlight), empty: make(chan *capture.Batch, batchesInFlight), done: make(chan struct{})}

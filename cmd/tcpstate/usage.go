@@ -86,6 +86,10 @@ How states end
       --time-wait D           how long TIME-WAIT lasts (60s)
       --fin-timeout D         how long an orphan stays in FIN-WAIT-2 (60s)
 
+How much of the machine
+      --workers N             follow connections on N cores (0: all); the report is
+                              the same
+
 How it looks
       --time CLOCK            times as utc (default), local, epoch or relative
       --color WHEN            auto, always or never; NO_COLOR is honoured

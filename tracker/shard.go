@@ -1,0 +1,103 @@
+package tracker
+
+import "tcpstate/capture"
+
+// journal is what one worker has to say of one batch, in the order in which a
+// single tracker would have come to it.
+type journal struct {
+	items  []item
+	moves  []move
+	opened []uint64 // frames at which streams began
+	steps  []Transition
+	lives  []Life
+	cases  []Case // of the lives, where asked for; the trails lie in events and quotes
+	trails []span
+	events []Event
+	quotes []capture.Quote
+}
+
+// span is where a case's events and quotes begin.
+type span struct{ event, quote int }
+
+func (j *journal) reset() {
+	j.items, j.moves, j.opened, j.steps, j.lives = j.items[:0], j.moves[:0], j.opened[:0], j.steps[:0], j.lives[:0]
+	j.cases, j.trails, j.events, j.quotes = j.cases[:0], j.trails[:0], j.events[:0], j.quotes[:0]
+}
+
+// moment orders what happens within a batch: by the segment on whose arrival it
+// happens. Before that segment itself comes what is folded then, and the timers
+// that have run out.
+type moment struct {
+	at    int64  // of a fold the frame it was due at, of a timer its time
+	id    uint64 // of the life, of these two
+	pos   uint32 // of the segment in the batch
+	phase phase
+}
+
+type phase uint8
+
+const (
+	folding phase = iota
+	ringing
+	arriving
+)
+
+// before puts moments in order. Equal ones are one worker's.
+func (m *moment) before(o *moment) bool {
+	switch {
+	case m.pos != o.pos:
+		return m.pos < o.pos
+	case m.phase != o.phase:
+		return m.phase < o.phase
+	case m.at != o.at:
+		return m.at < o.at
+	}
+	return m.id < o.id
+}
+
+// item is one thing to be told: a transition, or a life.
+type item struct {
+	moment
+	life  bool
+	index uint32
+}
+
+// move is one change of the census. An endpoint that is new has no from.
+type move struct {
+	moment
+	now      int64
+	from, to step8
+}
+
+const noState step8 = 0xff
+
+// shard makes t one of several workers, which writes down what it has to tell
+// o; the merger tells it.
+func (t *Tracker) shard(index, of uint32, o Observer) {
+	t.index, t.of = index, of
+	t.obs.Transition, t.obs.Case, t.obs.Cases = nil, nil, nil
+	t.census.t = t
+	if o.Transition != nil {
+		t.obs.Transition = func(x *Transition) {
+			t.log.items = append(t.log.items, item{t.moment, false, uint32(len(t.log.steps))})
+			t.log.steps = append(t.log.steps, *x)
+		}
+	}
+	if o.Case != nil {
+		t.obs.Case = func(c *Case) {
+			j := t.log
+			j.trails = append(j.trails, span{len(j.events), len(j.quotes)})
+			j.events = append(j.events, c.Trail.Events...)
+			j.quotes = append(j.quotes, c.Trail.Quotes...)
+			j.cases = append(j.cases, *c)
+		}
+	}
+	t.obs.Life = func(l *Life) {
+		t.log.items = append(t.log.items, item{t.moment, true, uint32(len(t.log.lives))})
+		t.log.lives = append(t.log.lives, *l)
+	}
+}
+
+// mine reports whether a segment's connection is the worker's. The bits of the
+// hash that decide are others than those the table goes by.
+func (t *Tracker) mine(hash uint32) bool { return hash>>10&0xffff*t.of>>16 == t.index }
