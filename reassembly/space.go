@@ -12,16 +12,16 @@ type Space struct {
 	Fin  Seq // the FIN's own sequence number, with HasFin
 	Wnd  Seq // right edge of the window that the peer offered, with HasWnd
 
-	isles [maxIsles]span // what was seen beyond Edge, ascending, disjoint
-	n     uint8          // isles in use
-	lost  uint8          // isles that did not fit, saturating
-
 	Known  bool // anything is known of the space
 	HasISS bool // the SYN was seen
 	HasFin bool
 	HasUna bool
 	HasWnd bool
 	approx bool // known from the peer's acknowledgments alone
+
+	n     uint8          // isles in use
+	lost  uint8          // isles that did not fit, saturating
+	isles [maxIsles]span // what was seen beyond Edge, ascending, disjoint
 }
 
 // maxIsles bounds what is remembered beyond a hole: three, as many as a SACK

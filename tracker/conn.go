@@ -9,21 +9,23 @@ import (
 // zero value is ready: set Key (from the first segment) and Apply segments in
 // order.
 type Conn struct {
-	Key  capture.Key
+	Key    capture.Key
+	vlan   uint16
+	client uint8
+	roles  RoleReason
+	mode   connFact
+
+	id        uint64
+	last      int64
+	lastFrame uint64
+	notes     outcome
+
 	ends [2]Endpoint // by side of Key; a connection to itself uses the first alone
 
-	id          uint64
+	start       int64
+	firstFrame  uint64
 	continues   int64
 	incarnation uint32
-	client      uint8
-	roles       RoleReason
-	mode        connFact
-
-	start, last           int64
-	firstFrame, lastFrame uint64
-	vlan                  uint16
-
-	notes outcome
 }
 
 // connFact is what was seen of a connection as a whole.

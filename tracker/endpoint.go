@@ -8,7 +8,8 @@ import (
 // seven: SYN-SENT, SYN-RECEIVED, ESTABLISHED, FIN-WAIT-1, CLOSING, TIME-WAIT, CLOSED.
 const pathLen = 8
 
-// Endpoint is one TCP as seen from outside.
+// Endpoint is one TCP as seen from outside. What every segment touches stands
+// first, together.
 type Endpoint struct {
 	sp reassembly.Space // what it sends
 
@@ -18,49 +19,49 @@ type Endpoint struct {
 	path  [pathLen]step8
 	depth uint8
 
-	has   fact
 	timer timerKind
+	wnd   uint16
+	has   fact
 
-	due int64 // when timer fires, ns; 0 none
-	gap int64 // the next interval expected between repeats of SYN, SYN,ACK or FIN, ns
+	due    int64  // when timer fires, ns; 0 none
+	lastAt int64  // its latest segment that was no copy
+	lastSg uint64 // what makes a copy of it a copy (signature)
 
-	rtt     int64 // smallest time from a segment towards it to its acknowledgment, ns; 0 unknown
-	pendAt  int64 // when the segment whose acknowledgment is awaited for rtt was (last) sent to it
-	pendEnd reassembly.Seq
+	rtt    int64 // smallest time from a segment towards it to its acknowledgment, ns; 0 unknown
+	pendAt int64 // when the segment whose acknowledgment is awaited for rtt was (last) sent to it
 
 	// The acknowledgments of its latest segments, newest first, with the time
 	// of the latest segment that carried each: a bare RST names the segment
 	// that it answers by its acknowledgment (RFC 9293 section 3.10.7.1).
-	acks  [2]reassembly.Seq
 	ackAt [2]int64
+	acks  [2]reassembly.Seq
 
-	lastAt int64  // its latest segment that was no copy
-	lastSg uint64 // what makes a copy of it a copy (signature)
+	pendEnd reassembly.Seq
+	scale   uint8
+	ttl     uint8
+	mss     uint16
 
+	count counters
+
+	firstData int64  // its first payload in this life
 	synAt     int64  // latest SYN or SYN,ACK
 	synAckAt  int64  // when the peer's acknowledgment of its SYN was first seen, 0 not
+	gap       int64  // the next interval expected between repeats of SYN, SYN,ACK or FIN, ns
 	finAt     int64  // first FIN
 	finLast   int64  // latest FIN
 	finAckAt  int64  // when the peer's acknowledgment of its FIN was first seen since finAckHeard was last cleared
 	closedAt  int64  // when its own or the peer's RST closed it
 	twSince   int64  // entered TIME-WAIT, or the latest acceptable FIN in it
-	firstData int64  // its first payload in this life
 	finSig    uint64 // of the latest FIN, see finSig
 	rstSeq    reassembly.Seq
 	deaf      uint8 // how often it went on long after a RST of the peer
-
-	count counters
-	wnd   uint16
-	mss   uint16
-	scale uint8
-	ttl   uint8
 }
 
 // counters of one endpoint in one life.
 type counters struct {
 	packets, bytes                                   uint64
 	retransmissions, outOfOrder, keepalives, zeroWnd uint32
-	syns, synAcks                                    uint32
+	syns, synAcks                                    uint16 // saturating
 }
 
 // fact is what was seen of an endpoint in this life.

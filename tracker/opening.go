@@ -91,7 +91,7 @@ func (c *Conn) activeOpen(k *sink, s *capture.Segment, x uint8, cert Certainty) 
 		ye.has &^= ackedFin
 	}
 	xe.synAt, xe.gap = k.now, second
-	xe.count.syns++
+	more(&xe.count.syns)
 	xe.arm(timerSyn, k.now+late(xe.gap))
 }
 
@@ -101,7 +101,7 @@ func (e *Endpoint) again(k *sink) {
 		e.gap = twice(d)
 	}
 	e.synAt = k.now
-	e.count.syns++
+	more(&e.count.syns)
 	if s := e.state(); s == SynSent {
 		e.arm(timerSyn, k.now+late(e.gap))
 	}
@@ -175,7 +175,7 @@ func (c *Conn) synAck(k *sink, s *capture.Segment, x, y uint8) {
 		}
 		ye.has &^= ackedFin
 		xe.synAt, xe.gap = k.now, second
-		xe.count.synAcks++
+		more(&xe.count.synAcks)
 		xe.arm(timerSynAck, k.now+late(xe.gap))
 	}
 	// Delivery, if it acknowledges y's SYN (RFC 9293 section 3.10.7.3, first check).
@@ -211,7 +211,7 @@ func (c *Conn) synAckAgain(k *sink, xe *Endpoint, x uint8) {
 		}
 	}
 	xe.has &^= provoked
-	xe.count.synAcks++
+	more(&xe.count.synAcks)
 	if xe.state() == SynReceived {
 		xe.arm(timerSynAck, k.now+late(xe.gap))
 	}
@@ -225,5 +225,12 @@ func (c *Conn) role(x uint8, why RoleReason) {
 	c.client, c.roles = x, why
 	if why == RoleSyn {
 		c.mode |= rolesFixed
+	}
+}
+
+// more counts one more, as far as it goes.
+func more(n *uint16) {
+	if *n < 1<<16-1 {
+		*n++
 	}
 }

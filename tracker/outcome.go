@@ -7,20 +7,20 @@ import (
 
 // outcome gathers, while a life goes on, what its end is told from.
 type outcome struct {
-	firstFin, secondFin int64  // times; 0 none
-	finFrame            uint64 // of the first
-	rstAt               int64
-	rstFrame            uint64
-	doneAt              int64     // when the handshake's ACK was seen
-	rtt                 int64     // of the handshake; 0 unknown
 	idleSince           int64     // last payload of either end
+	doneAt              int64     // when the handshake's ACK was seen
+	answeredAt          int64     // when the first SYN,ACK was seen
+	firstFin, secondFin int64     // times; 0 none
 	unanswered          [2]uint16 // repeats and probes in a row since the peer's last segment, by side
 	finSide, rstSide    uint8
 	class               ResetClass
 	lastClass           ResetClass
-	lastWhat            What // of the latest RST
+	finFrame            uint64 // of the first
+	rstAt               int64
+	rstFrame            uint64
+	rtt                 int64 // of the handshake; 0 unknown
+	lastWhat            What  // of the latest RST
 	crossed, gave       bool
-	answeredAt          int64 // when the first SYN,ACK was seen
 }
 
 // reopen forgets a RST that turned out not to have ended anything.
@@ -263,10 +263,10 @@ func (c *Conn) life(cfg *Config) Life {
 		l.HandshakeRTT = o.rtt
 	}
 	if n := c.at(c.client).count.syns; n > 0 {
-		l.SynRetransmits = n - 1
+		l.SynRetransmits = uint32(n) - 1
 	}
 	if n := c.at(c.client ^ 1).count.synAcks; n > 0 {
-		l.SynAckRetransmits = n - 1
+		l.SynAckRetransmits = uint32(n) - 1
 	}
 	if o.firstFin != 0 {
 		switch {

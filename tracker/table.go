@@ -1,6 +1,10 @@
 package tracker
 
-import "tcpstate/capture"
+import (
+	"encoding/binary"
+
+	"tcpstate/capture"
+)
 
 // table finds the newest life of a 4-tuple: open addressing over small cells,
 // the lives themselves in slabs without pointers, so that the garbage collector
@@ -45,18 +49,19 @@ const (
 	indexMask = 1<<30 - 1
 )
 
-// entry is a connection and what numbers and timers need beside it.
+// entry is a connection and what numbers and timers need beside it. What every
+// segment touches stands first.
 type entry struct {
-	conn   Conn
 	stream StreamBase
 	whole  Completeness
-	hash   uint32
-	zeek   zeekConn
 	queued int64 // due of the alarm that stands for it, 0 none
+	foldAt int64 // the frame of the fold queue at which it is looked at, 0 none
+	conn   Conn
+	hash   uint32
+	held   held  // what of it Usage counts
 	endAt  int64 // when both ends were CLOSED
 	endFr  uint64
-	foldAt int64 // the frame of the fold queue at which it is looked at, 0 none
-	held   held  // what of it Usage counts
+	zeek   zeekConn
 }
 
 // at returns the entry in a slot.
@@ -83,9 +88,19 @@ func (t *table) find(k *capture.Key, hash uint32) ref {
 // is reports whether the life at r is one of the key.
 func (t *table) is(r ref, k *capture.Key) bool {
 	if r&kindMask == kindEntry {
-		return t.entries.at(r-1).conn.Key == *k
+		return same(&t.entries.at(r-1).conn.Key, k)
 	}
 	return t.names(r, k)
+}
+
+// same compares keys word by word: == calls a function for a struct of that
+// size.
+func same(a, b *capture.Key) bool {
+	return a.LoPort == b.LoPort && a.HiPort == b.HiPort && a.V6 == b.V6 &&
+		binary.LittleEndian.Uint64(a.Lo[:]) == binary.LittleEndian.Uint64(b.Lo[:]) &&
+		binary.LittleEndian.Uint64(a.Hi[:]) == binary.LittleEndian.Uint64(b.Hi[:]) &&
+		binary.LittleEndian.Uint64(a.Lo[8:]) == binary.LittleEndian.Uint64(b.Lo[8:]) &&
+		binary.LittleEndian.Uint64(a.Hi[8:]) == binary.LittleEndian.Uint64(b.Hi[8:])
 }
 
 // add makes an entry for a key that is not there, and returns its slot.
@@ -165,15 +180,26 @@ func (p *part) grow() {
 	}
 }
 
-// touch reads the cell where the search for a hash begins, and what lies there,
-// so that the memory is under way when it is looked at in earnest. What it
-// returns means nothing.
-func (t *table) touch(hash uint32) uint32 {
+// near returns what lies in the cell where the search for a hash begins: most
+// often what is searched for.
+func (t *table) near(hash uint32) ref {
 	p := &t.parts[hash>>partShift]
 	if len(p.cells) == 0 {
 		return 0
 	}
 	return p.cells[hash&uint32(len(p.cells)-1)].slot
+}
+
+// touch reads some of the lines of an entry that a segment touches, so that they
+// are under way when they are looked at in earnest, several at a time. What
+// it returns means nothing.
+func (t *table) touch(r ref) uint64 {
+	if r == 0 || r&kindMask != kindEntry {
+		return 0
+	}
+	e := t.entries.at(r - 1)
+	return uint64(e.queued) + uint64(e.conn.notes.idleSince) + uint64(e.conn.ends[0].lastAt) + uint64(e.conn.ends[1].lastAt) +
+		uint64(e.conn.ends[0].sp.Nxt) + uint64(e.conn.ends[1].sp.Nxt) + e.conn.ends[0].count.packets + e.conn.ends[1].count.packets
 }
 
 // pool holds things without pointers, named by their index. What is given back

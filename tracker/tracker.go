@@ -40,6 +40,7 @@ type Tracker struct {
 	passing   uint32 // segments since then
 	flooded   bool   // most segments of late were SYNs
 	scratch   entry
+	touched   uint64 // keeps what prefetch reads from being left out
 
 	// Of one worker of several (shard.go).
 	index, of uint32
@@ -91,6 +92,9 @@ const sparseFrom = 20
 func (t *Tracker) Process(b *capture.Batch) {
 	t.quotes = b.Quotes
 	for i := range b.Segments {
+		if i%ahead == 0 {
+			t.prefetch(b.Segments[i:min(i+ahead, len(b.Segments))])
+		}
 		s := &b.Segments[i]
 		t.moment.pos = uint32(i)
 		if s.Frame >= t.foldNext {
@@ -111,6 +115,27 @@ func (t *Tracker) Process(b *capture.Batch) {
 		t.now = b.Now
 		t.moment.pos = uint32(len(b.Segments))
 		t.advance(b.Now)
+	}
+}
+
+// ahead is for how many segments at a time the memory is fetched that they will
+// touch: so many that their waits for it overlap, so few that it is still there
+// when their turn comes.
+const ahead = 32
+
+// prefetch touches what the segments will touch: first the cells of the table,
+// then the entries that these name.
+func (t *Tracker) prefetch(segs []capture.Segment) {
+	var at [ahead]ref
+	n := 0
+	for i := range segs {
+		if h := segs[i].Hash; t.of <= 1 || t.mine(h) {
+			at[n] = t.table.near(h)
+			n++
+		}
+	}
+	for _, r := range at[:n] {
+		t.touched += t.table.touch(r)
 	}
 }
 
