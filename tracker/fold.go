@@ -61,23 +61,24 @@ func (t *Tracker) foldDue(frame uint64) {
 		}
 		t.fold(e, slot)
 	}
+	t.makeRoom()
 	t.foldNext = (frame>>t.folds.shift + 1) << t.folds.shift
 }
 
-// fold tells of a life and leaves a residue of it.
-func (t *Tracker) fold(e *entry, slot uint32) {
+// fold tells of a life and leaves a residue of it. It reports whether it could.
+func (t *Tracker) fold(e *entry, slot uint32) bool {
 	c := &e.conn
 	x := e.shape()
 	held, ok := e.held.brief(&x)
 	if !ok || c.id > idMask {
-		return
+		return false
 	}
 	c.mode |= folded
 	t.report(e, slot)
 	x.mode = c.mode
 	i, ok := t.table.shapes.find(&x)
 	if !ok {
-		return
+		return false
 	}
 	who := uint64(i)<<idBits | c.id
 	n := t.table.named(&c.Key)
@@ -103,11 +104,8 @@ func (t *Tracker) fold(e *entry, slot uint32) {
 		t.elapsed[c.id] = append(t.elapsed[c.id], t.timers[slot]...)
 		delete(t.timers, slot)
 	}
-	if t.obs.Case != nil {
-		*t.books.at(slot) = notebook{} // report has cleared what it held
-	}
-	e.zeek.release(&t.spill)
-	t.table.entries.put(slot)
+	t.release(slot)
+	return true
 }
 
 // unfold makes an entry of what was folded at r, and returns its slot.
@@ -217,11 +215,7 @@ func (t *Tracker) expireFolded(r ref, due int64) {
 	*e = entry{}
 	t.restore(e, r, &k)
 	e.conn.expire(&t.k, due)
-	if t.obs.Transition != nil {
-		for i := range t.k.changes {
-			t.obs.Transition(&t.k.changes[i])
-		}
-	}
+	t.transitions()
 	if t.obs.Step != nil {
 		t.elapsed[e.conn.id] = append(t.elapsed[e.conn.id], t.k.changes...)
 	}

@@ -1,10 +1,9 @@
 package tracker_test
 
 import (
-	"errors"
 	"fmt"
-	"io"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -23,13 +22,7 @@ type told struct {
 }
 
 // tell runs a capture through a tracker that folds so soon.
-func tell(t *testing.T, path string, fold uint64) (out told, folded int) {
-	t.Helper()
-	src, err := capture.Open(capture.Options{Paths: []string{path}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer src.Close()
+func tell(batches []*capture.Batch, fold uint64) (out told, folded int) {
 	cfg := tracker.DefaultConfig()
 	cfg.Fold = fold
 	tr := tracker.New(cfg, tracker.Observer{
@@ -42,18 +35,10 @@ func tell(t *testing.T, path string, fold uint64) (out told, folded int) {
 			}
 		},
 	})
-	b := new(capture.Batch)
-	for {
-		err := src.Next(b)
+	for _, b := range batches {
 		tr.Process(b)
-		if err != nil {
-			if !errors.Is(err, io.EOF) {
-				t.Log(err)
-			}
-			break
-		}
+		folded = max(folded, tr.Folded())
 	}
-	folded = tr.Folded()
 	tr.Finish()
 	out.Census = tr.Census()
 	out.Streams, out.Lives = tr.Totals().Streams, tr.Totals().Lives
@@ -69,8 +54,9 @@ func TestFoldingKeepsStates(t *testing.T) {
 	}
 	folded := 0
 	for _, p := range paths {
-		whole, _ := tell(t, p, 1<<40)
-		soon, n := tell(t, p, 32)
+		all := readBatches(t, p, capture.BatchSize)
+		whole, _ := tell(all, 1<<40)
+		soon, n := tell(all, 32)
 		folded += n
 		if d := cmp.Diff(whole, soon); d != "" {
 			t.Errorf("%s: %s", filepath.Base(p), d)
@@ -78,5 +64,61 @@ func TestFoldingKeepsStates(t *testing.T) {
 	}
 	if folded < 100 {
 		t.Errorf("only %d lives were folded: nothing was tried", folded)
+	}
+}
+
+// flood is a capture of n SYNs of as many sources, of which every hundredth is
+// repeated, answered or refused, and ten seconds of silence.
+func flood(n int) []*capture.Batch {
+	var segs []capture.Segment
+	add := func(at int64, i int, side, flags uint8, seq, ack uint32) {
+		s := capture.Segment{Time: 1e18 + at, Frame: uint64(len(segs) + 1), Side: side, Flags: flags, Seq: seq, Ack: ack, Window: 1024,
+			TTL: 60, VLAN: capture.NoVLAN, WScale: capture.NoWScale}
+		s.Key = capture.Key{Lo: [16]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}, Hi: [16]byte{192, 0, 2, 1}, LoPort: uint16(1024 + i%50000), HiPort: 80}
+		if i%7 == 0 {
+			s.Key.V6 = true
+			s.Key.Lo[15], s.Key.Hi[15] = 1, 2
+		}
+		s.Hash = s.Key.Hash()
+		segs = append(segs, s)
+	}
+	const gap = 10_000
+	for i := range n {
+		at := int64(i) * gap
+		seq := uint32(i) * 7919
+		add(at, i, 0, capture.SYN, seq, 0)
+		switch i % 300 {
+		case 0:
+			add(at+gap/2, i, 1, capture.SYN|capture.ACK, 77, seq+1)
+		case 100:
+			add(at+gap/2, i, 1, capture.RST|capture.ACK, 0, seq+1)
+		}
+		if j := i - n/2; j >= 0 && j%300 == 200 {
+			add(at+gap/3, j, 0, capture.SYN, uint32(j)*7919, 0) // long after it was given up
+		}
+	}
+	add(int64(n)*gap+10e9, n, 0, capture.SYN, 1, 0)
+	var all []*capture.Batch
+	for b := range slices.Chunk(segs, capture.BatchSize) {
+		all = append(all, &capture.Batch{Segments: b})
+	}
+	return all
+}
+
+// What of a flood is kept as the SYN that it is, is told of as if it had been an
+// entry.
+func TestFloodIsCountedExactly(t *testing.T) {
+	all := flood(200_000)
+	whole, n := tell(all, 1<<40)
+	if n != 0 {
+		t.Fatalf("%d lives were folded", n)
+	}
+	soon, n := tell(all, 1024)
+	if n < 100_000 {
+		t.Errorf("only %d lives were folded", n)
+	}
+	whole.Lives, soon.Lives = 0, 0 // repeats after the folding are incarnations
+	if d := cmp.Diff(whole, soon); d != "" {
+		t.Error(d)
 	}
 }

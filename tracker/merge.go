@@ -101,4 +101,6 @@ func (t *Totals) add(o *Totals) {
 	t.Copies += o.Copies
 	t.Twice += o.Twice
 	t.Odd += o.Odd
+	t.Evicted += o.Evicted
+	t.Folded += o.Folded
 }

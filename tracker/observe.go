@@ -19,6 +19,12 @@ type Config struct {
 	// Fold is how many frames after its latest one a life that is over is
 	// folded: it is reported, and but a residue of it is held (residue.go).
 	Fold uint64
+	// MaxConnections bounds how many lives are followed at a time, MaxMemory
+	// the octets that all lives may take, told ones included; 0 is no bound.
+	// Where a bound is reached the least useful lives give way (evict.go), and
+	// are counted in Totals.
+	MaxConnections int
+	MaxMemory      int64
 }
 
 // DefaultConfig is Linux: TIME-WAIT 60 s (TCP_TIMEWAIT_LEN), FIN-WAIT-2 60 s

@@ -125,27 +125,24 @@ func (p *Parallel) Finish() {
 		order = w.left(order, i)
 	}
 	sortLeft(order)
-	if p.obs.Case != nil {
-		for _, x := range order {
-			w := p.workers[x.worker]
-			w.obs.Case = func(c *Case) { p.tellCase(c) }
-			e := w.table.at(x.slot)
-			l := w.life(e)
-			w.Tracker.tell(&l, e, x.slot)
+	o := p.obs
+	if o.Case != nil {
+		o.Case = p.tellCase
+	}
+	if o.Life != nil {
+		o.Life = func(l *Life) {
+			p.rename(l)
+			p.obs.Life(l)
 		}
+	}
+	for _, x := range order {
+		p.workers[x.worker].tellLeft(x, true, o)
 	}
 	if p.obs.Cases != nil {
 		p.obs.Cases()
 	}
 	for _, x := range order {
-		w := p.workers[x.worker]
-		e := w.table.at(x.slot)
-		e.conn.mode |= reported
-		if p.obs.Life != nil {
-			l := w.life(e)
-			p.rename(&l)
-			p.obs.Life(&l)
-		}
+		p.workers[x.worker].tellLeft(x, false, o)
 	}
 }
 

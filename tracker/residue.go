@@ -125,10 +125,14 @@ func (s *shapes) find(x *shape) (uint32, bool) {
 func (t *table) names(r ref, k *capture.Key) bool {
 	var n *name
 	var v6 bool
-	if r&kindMask == kindStub {
+	switch r & kindMask {
+	case kindStub:
 		s := t.stubs.at(r&indexMask - 1)
 		n, v6 = &s.name, t.shapes.all[s.who>>idBits].v6
-	} else {
+	case kindEmbryo:
+		s := t.embryos.at(r&indexMask - 1)
+		n, v6 = &s.name, s.v6
+	default:
 		s := t.residues.at(r&indexMask - 1)
 		n, v6 = &s.name, t.shapes.all[s.who>>idBits].v6
 	}

@@ -75,6 +75,7 @@ const noState step8 = 0xff
 // o; the merger tells it.
 func (t *Tracker) shard(index, of uint32, o Observer) {
 	t.index, t.of = index, of
+	t.bound.set(&t.cfg, int(of))
 	t.obs.Transition, t.obs.Case, t.obs.Cases = nil, nil, nil
 	t.census.t = t
 	if o.Transition != nil {

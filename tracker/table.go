@@ -15,8 +15,10 @@ type table struct {
 	entries  pool[entry]
 	residues pool[residue]
 	stubs    pool[stub]
+	embryos  pool[embryo]
 	wide     pool[addrs]
 	shapes   shapes
+	cells    int // of all parts
 }
 
 // A part is the cells of all keys with the same topmost bits of the hash. Parts
@@ -45,6 +47,7 @@ const (
 	kindEntry ref = iota << 30
 	kindResidue
 	kindStub
+	kindEmbryo
 	kindMask  = 3 << 30
 	indexMask = 1<<30 - 1
 )
@@ -115,7 +118,7 @@ func (t *table) add(k *capture.Key, hash uint32) uint32 {
 func (t *table) insert(hash uint32, r ref) {
 	p := &t.parts[hash>>partShift]
 	if p.used*4 >= len(p.cells)*3 {
-		p.grow()
+		t.grow(p)
 	}
 	p.put(bucket{hash, r})
 	p.used++
@@ -140,6 +143,9 @@ func (t *table) remove(hash uint32, r ref) {
 	mask := uint32(len(p.cells) - 1)
 	i := hash & mask
 	for p.cells[i].slot != r {
+		if p.cells[i].slot == 0 {
+			return // not of that hash
+		}
 		i = (i + 1) & mask
 	}
 	p.used--
@@ -170,9 +176,10 @@ func (p *part) put(c bucket) {
 	p.cells[i] = c
 }
 
-func (p *part) grow() {
+func (t *table) grow(p *part) {
 	old := p.cells
 	p.cells = make([]bucket, max(16, 2*len(old)))
+	t.cells += len(p.cells) - len(old)
 	for _, c := range old {
 		if c.slot != 0 {
 			p.put(c)

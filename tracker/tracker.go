@@ -40,6 +40,7 @@ type Tracker struct {
 	passing   uint32 // segments since then
 	flooded   bool   // most segments of late were SYNs
 	scratch   entry
+	bound     bound
 	touched   uint64 // keeps what prefetch reads from being left out
 
 	// Of one worker of several (shard.go).
@@ -63,6 +64,8 @@ type Totals struct {
 	Copies   uint64                  // segments recognised as copies of one already seen
 	Twice    uint64                  // of these, with SYN, FIN or payload: no burst of ACKs or RSTs that look alike
 	Odd      uint64                  // segments with flags that no TCP sends
+	Evicted  uint64                  // lives reported before their end, for want of room: Config.MaxConnections, MaxMemory
+	Folded   uint64                  // lives that were over and reported, and then forgotten for want of room
 }
 
 // New makes a tracker that reports to obs.
@@ -78,6 +81,7 @@ func New(cfg Config, obs Observer) *Tracker {
 	t.folds.shift = uint(max(0, bits.Len64(cfg.Fold)-6))
 	t.nextAlarm, t.foldNext = math.MinInt64, 1<<t.folds.shift
 	t.folds.today = t.folds.day(0)
+	t.bound.set(&cfg, 1)
 	return t
 }
 
@@ -181,7 +185,11 @@ func (t *Tracker) advance(now int64) {
 		t.begin(0)
 		t.k.now = a.due
 		t.moment.phase, t.moment.at, t.moment.id = ringing, a.due, a.id
-		if a.ref&kindMask != kindEntry {
+		switch a.ref & kindMask {
+		case kindEmbryo:
+			t.expireEmbryo(a.ref, a.due)
+			continue
+		case kindResidue:
 			t.expireFolded(a.ref, a.due)
 			continue
 		}
@@ -199,9 +207,13 @@ func (t *Tracker) advance(now int64) {
 
 // dueOf tells when an alarm of r is due, and the id of its life.
 func (t *Tracker) dueOf(r ref) (at int64, id uint64, ok bool) {
-	if r&kindMask == kindEntry {
+	switch r & kindMask {
+	case kindEntry:
 		e := t.table.at(r - 1)
 		return e.queued, e.conn.id, e.queued != 0
+	case kindEmbryo:
+		s := t.table.embryos.at(r&indexMask - 1)
+		return s.due(), s.id, s.due() != 0
 	}
 	s := t.table.residues.at(r&indexMask - 1)
 	return s.at, s.who & idMask, s.who != 0 && t.table.shapes.all[s.who>>idBits].holder < 2
@@ -216,11 +228,7 @@ func (t *Tracker) begin(frame uint64) {
 // after reports what happened and keeps alarms and ends in step.
 func (t *Tracker) after(e *entry, slot uint32) {
 	c := &e.conn
-	if t.obs.Transition != nil {
-		for i := range t.k.changes {
-			t.obs.Transition(&t.k.changes[i])
-		}
-	}
+	t.transitions()
 	if c.over() {
 		if c.mode&ended == 0 {
 			c.mode |= ended
@@ -263,8 +271,16 @@ func (t *Tracker) segment(s *capture.Segment) {
 	}
 	slot := at - 1
 	switch {
+	case !found && t.flooded && t.conceives(s):
+		t.conceive(s)
+		return
 	case !found:
+		if t.table.entries.inUse() >= t.bound.lives {
+			t.evict()
+		}
 		slot = t.table.add(&s.Key, s.Hash)
+	case at&kindMask == kindEmbryo:
+		slot = t.bear(at, s.Hash)
 	case at&kindMask != kindEntry:
 		slot = t.unfold(at, &s.Key, s.Hash, s.Frame)
 	}
@@ -516,47 +532,67 @@ func (t *Tracker) Elapsed() map[uint64][]Transition {
 func (t *Tracker) Finish() {
 	order := t.left(nil, 0)
 	sortLeft(order)
-	if t.obs.Case != nil {
-		for _, x := range order {
-			l := t.life(t.table.at(x.slot))
-			t.tell(&l, t.table.at(x.slot), x.slot)
-		}
+	for _, x := range order {
+		t.tellLeft(x, true, t.obs)
 	}
 	if t.obs.Cases != nil {
 		t.obs.Cases()
 	}
 	for _, x := range order {
-		e := t.table.at(x.slot)
-		e.conn.mode |= reported
-		if t.obs.Life != nil {
-			l := t.life(e) // again: to keep them all would take their memory twice
-			t.obs.Life(&l)
-		}
+		t.tellLeft(x, false, t.obs)
 	}
 }
 
 // leftover is a life that was not reported yet when the capture ended.
 type leftover struct {
-	endAt        int64 // MaxInt64 if it is not over
-	endFr        uint64
-	id           uint64
-	slot, worker uint32
+	endAt  int64 // MaxInt64 if it is not over
+	endFr  uint64
+	id     uint64
+	at     ref
+	worker uint32
 }
 
 // left appends the lives that are left.
 func (t *Tracker) left(all []leftover, worker int) []leftover {
+	all = slices.Grow(all, t.table.entries.inUse()+t.table.embryos.inUse())
 	for slot := range t.table.entries.n {
 		e := t.table.at(slot)
 		if e.conn.mode&(begun|reported) != begun {
 			continue
 		}
-		x := leftover{math.MaxInt64, 0, e.conn.id, slot, uint32(worker)}
+		x := leftover{math.MaxInt64, 0, e.conn.id, slot + 1, uint32(worker)}
 		if e.conn.mode&ended != 0 {
 			x.endAt, x.endFr = e.endAt, e.endFr
 		}
 		all = append(all, x)
 	}
+	for i := range t.table.embryos.n {
+		if x := t.table.embryos.at(i); x.frame != 0 {
+			all = append(all, leftover{math.MaxInt64, 0, x.id, kindEmbryo | (i + 1), uint32(worker)})
+		}
+	}
 	return all
+}
+
+// tellLeft tells o of a life that is left: its case, or the life itself. Both
+// are worked out twice, for to keep them all would take their memory once more.
+func (t *Tracker) tellLeft(x leftover, asCase bool, o Observer) {
+	if asCase && o.Case == nil || !asCase && o.Life == nil {
+		return
+	}
+	slot := x.at - 1
+	if x.at&kindMask == kindEmbryo {
+		slot = t.gestate(t.table.embryos.at(x.at&indexMask-1), 0)
+		defer t.release(slot)
+	}
+	e := t.table.at(slot)
+	l := t.life(e)
+	if asCase {
+		t.obs.Case = o.Case
+		t.tell(&l, e, slot)
+	} else {
+		o.Life(&l)
+	}
 }
 
 // sortLeft puts them in the order of their reports.

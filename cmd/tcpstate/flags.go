@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"net/netip"
 	"os"
 	"runtime"
@@ -53,7 +54,8 @@ type raw struct {
 	sets, disabled                            []string
 	minSeverity, failOn, ephemeral            string
 	numeric                                   bool
-	limit, workers                            int
+	limit, workers, maxConnections            int
+	maxMemory                                 string
 	count                                     int64
 	timeWait, finTimeout                      time.Duration
 }
@@ -99,6 +101,8 @@ func define(f *flags, r *raw) *pflag.FlagSet {
 	fs.StringVar(&r.ephemeral, "ports", "", "")
 	fs.DurationVar(&f.duration, "duration", 0, "")
 	fs.IntVar(&r.workers, "workers", 0, "")
+	fs.IntVar(&r.maxConnections, "max-connections", 0, "")
+	fs.StringVar(&r.maxMemory, "max-memory", "", "")
 	fs.BoolVar(&f.truncated, "allow-truncated", false, "")
 	fs.BoolVar(&f.checksums, "verify-checksums", false, "")
 	fs.StringVar(&f.color, "color", "auto", "")
@@ -291,7 +295,52 @@ func checkBounds(f *flags, r *raw, fs *pflag.FlagSet) error {
 	if f.workers = r.workers; f.workers == 0 {
 		f.workers = min(runtime.GOMAXPROCS(0), maxWorkers)
 	}
+	if fs.Changed("max-connections") && r.maxConnections < 1 {
+		return fmt.Errorf("--max-connections %d: the number of connections is at least 1", r.maxConnections)
+	}
+	f.tracker.MaxConnections = r.maxConnections
+	switch {
+	case fs.Changed("max-memory"):
+		n, err := parseSize(r.maxMemory)
+		if err != nil {
+			return fmt.Errorf("--max-memory %s: %w", r.maxMemory, err)
+		}
+		f.tracker.MaxMemory = n
+	case f.iface != "":
+		f.tracker.MaxMemory = liveMemory
+	}
 	return nil
+}
+
+// liveMemory is the bound of a live capture, which may go on for ever.
+const liveMemory = 512 << 20
+
+// leastMemory is what the program takes without a single connection.
+const leastMemory = 32 << 20
+
+// parseSize reads a number of octets: 536870912, 512MiB or 512M, which is the
+// same, or 512MB, which is 512,000,000.
+func parseSize(s string) (int64, error) {
+	i := strings.IndexFunc(s, func(r rune) bool { return r < '0' || r > '9' })
+	if i < 0 {
+		i = len(s)
+	}
+	n, err := strconv.ParseInt(s[:i], 10, 64)
+	unit, ok := sizeUnits[strings.ToLower(strings.TrimSpace(s[i:]))]
+	switch {
+	case err != nil || !ok:
+		return 0, fmt.Errorf("give it as 512MiB or 2GiB")
+	case n > math.MaxInt64/unit:
+		return 0, fmt.Errorf("too large")
+	case n*unit < leastMemory:
+		return 0, fmt.Errorf("it is at least %dMiB", leastMemory>>20)
+	}
+	return n * unit, nil
+}
+
+var sizeUnits = map[string]int64{
+	"": 1, "b": 1, "k": 1 << 10, "kib": 1 << 10, "kb": 1e3, "m": 1 << 20, "mib": 1 << 20, "mb": 1e6,
+	"g": 1 << 30, "gib": 1 << 30, "gb": 1e9, "t": 1 << 40, "tib": 1 << 40, "tb": 1e12,
 }
 
 // checkReport reads what is to be reported and how it looks.

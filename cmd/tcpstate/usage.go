@@ -89,6 +89,10 @@ How states end
 How much of the machine
       --workers N             follow connections on N cores (0: all); the report is
                               the same
+      --max-connections N     follow at most N at a time: the least useful is reported
+                              as it stands and folded; --max-memory SIZE bounds what
+      --max-memory SIZE       all of them take, as 512MiB (no bound on files, 512MiB
+                              live); what gave way is counted
 
 How it looks
       --time CLOCK            times as utc (default), local, epoch or relative

@@ -1,0 +1,168 @@
+package tracker
+
+import "tcpstate/capture"
+
+// In a flood, a life that has but one SYN is kept as that SYN, a tenth as large
+// as an entry: most come to nothing. When anything else of its tuple comes, or
+// the SYN's repeat does not, the SYN is applied once more, to an entry, without
+// a word to anybody: all was said when it came.
+
+// embryo is a life of one SYN.
+type embryo struct {
+	id      uint64
+	time    int64
+	frame   uint64
+	name    name
+	seq     uint32
+	tsVal   uint32
+	tsEcr   uint32
+	ack     uint32
+	service uint32 // the group of Usage in which it counts as an attempt
+	window  uint16
+	ipID    uint16
+	mss     uint16
+	vlan    uint16
+	hdrLen  uint16
+	flags   uint8
+	opts    uint8
+	wScale  uint8
+	ttl     uint8
+	side    uint8
+	in      counted
+	mark    uint8
+	v6      bool
+}
+
+// due is when its repeat is missing; 0 of none.
+func (x *embryo) due() int64 {
+	if x.frame == 0 {
+		return 0
+	}
+	return x.time + late(second)
+}
+
+// conceives reports whether a segment of an unknown tuple can be kept as an embryo.
+func (t *Tracker) conceives(s *capture.Segment) bool {
+	return s.Flags&^(capture.ECE|capture.CWR) == capture.SYN && s.Len == 0 && !s.Key.Self() && t.obs.Step == nil &&
+		s.Mark&(capture.Unselected|capture.BadChecksum|capture.Quoted|capture.Cut) == 0
+}
+
+// conceive begins a life with its SYN: it is applied to an entry, which is
+// forgotten again.
+func (t *Tracker) conceive(s *capture.Segment) {
+	e := &t.scratch
+	*e = entry{}
+	c := &e.conn
+	c.Key, c.continues = s.Key, -1
+	e.stream, e.whole = OpenStream(s), OpenCompleteness(s)
+	c.id = t.number(s)
+	t.totals.Lives++
+	t.totals.Segments++
+	t.enlist(c, s)
+	t.begin(s.Frame)
+	c.apply(&t.k, s)
+	i := t.table.embryos.take()
+	r := kindEmbryo | (i + 1)
+	t.transitions()
+	t.usage.follow(e, r, &t.k)
+	x := t.table.embryos.at(i)
+	*x = embryo{id: c.id, time: s.Time, frame: s.Frame, name: t.table.named(&s.Key), seq: s.Seq, tsVal: s.TSVal, tsEcr: s.TSEcr, ack: s.Ack,
+		service: e.held.service, window: s.Window, ipID: s.IPID, mss: s.MSS, vlan: s.VLAN, hdrLen: s.HdrLen, flags: s.Flags, opts: s.Opts,
+		wScale: s.WScale, ttl: s.TTL, side: s.Side, in: e.held.in, mark: s.Mark, v6: s.Key.V6}
+	t.table.insert(s.Hash, r)
+	t.alarms.add(c.due(), c.id, r)
+	t.nextAlarm = min(t.nextAlarm, c.due())
+}
+
+// synOf is the SYN of an embryo.
+func (t *Tracker) synOf(x *embryo, hash uint32) capture.Segment {
+	return capture.Segment{Time: x.time, Frame: x.frame, Key: t.table.key(&x.name, x.v6), Side: x.side, Flags: x.flags, Hash: hash,
+		Seq: x.seq, Ack: x.ack, TSVal: x.tsVal, TSEcr: x.tsEcr, Window: x.window, IPID: x.ipID, MSS: x.mss, VLAN: x.vlan, HdrLen: x.hdrLen,
+		WScale: x.wScale, Opts: x.opts, TTL: x.ttl, Mark: x.mark}
+}
+
+// bear makes an entry of an embryo, and returns its slot.
+func (t *Tracker) bear(r ref, hash uint32) uint32 {
+	if t.table.entries.inUse() >= t.bound.lives {
+		t.evict()
+	}
+	x := t.table.embryos.at(r&indexMask - 1)
+	slot := t.gestate(x, hash)
+	e := t.table.at(slot)
+	e.queued = e.conn.due()
+	t.table.move(hash, r, slot+1)
+	t.alarms.add(e.queued, e.conn.id, slot+1)
+	t.nextAlarm = min(t.nextAlarm, e.queued)
+	if x.v6 {
+		t.table.wide.put(x.name.a)
+	}
+	t.table.embryos.put(r&indexMask - 1)
+	return slot
+}
+
+// gestate fills an entry, which the table does not know yet, with what an embryo
+// would be.
+func (t *Tracker) gestate(x *embryo, hash uint32) uint32 {
+	slot := t.table.entries.take()
+	e := t.table.at(slot)
+	s := t.synOf(x, hash)
+	c := &e.conn
+	e.hash, c.Key, c.id, c.continues = hash, s.Key, x.id, -1
+	e.stream, e.whole = OpenStream(&s), OpenCompleteness(&s)
+	k := sink{cfg: &t.cfg}
+	var was prior
+	if t.obs.Case != nil {
+		was = c.prior(&s)
+	}
+	class := c.apply(&k, &s)
+	if t.obs.Case != nil {
+		t.write(t.books.at(slot), c, &s, class, &was)
+	}
+	if t.obs.Zeek {
+		e.zeek.apply(&s, &t.spill)
+	}
+	e.held = held{service: x.service, in: x.in, client: c.client, syn: s.Frame}
+	return slot
+}
+
+// release gives back an entry that is not in the table.
+func (t *Tracker) release(slot uint32) {
+	if t.obs.Case != nil {
+		n := t.books.at(slot)
+		n.clear(&t.trails)
+		*n = notebook{}
+	}
+	t.table.at(slot).zeek.release(&t.spill)
+	t.table.entries.put(slot)
+}
+
+// expireEmbryo ends an embryo whose SYN was not repeated: it is told of, and
+// folded.
+func (t *Tracker) expireEmbryo(r ref, due int64) {
+	x := t.table.embryos.at(r&indexMask - 1)
+	k := t.table.key(&x.name, x.v6)
+	slot := t.bear(r, k.Hash())
+	e := t.table.at(slot)
+	e.queued = 0
+	e.conn.expire(&t.k, due)
+	if !t.flooded {
+		t.after(e, slot)
+		return
+	}
+	t.transitions()
+	e.conn.mode |= ended
+	e.endAt, e.endFr = due, 0
+	t.usage.follow(e, slot, &t.k)
+	if !t.fold(e, slot) {
+		t.after(e, slot)
+	}
+}
+
+// transitions tells what the segment or timer in hand did.
+func (t *Tracker) transitions() {
+	if t.obs.Transition != nil {
+		for i := range t.k.changes {
+			t.obs.Transition(&t.k.changes[i])
+		}
+	}
+}

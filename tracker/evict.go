@@ -1,0 +1,180 @@
+package tracker
+
+import (
+	"math"
+	"unsafe"
+)
+
+// Where room runs out, lives give way. First those that are over: the residues
+// of such as are CLOSED, then of such as are in TIME-WAIT; of what goes on, what
+// was only begun, strays, and last what has been quiet for longest. A life that
+// goes on is reported as it stands and folded, so that its segments still find
+// its number and its states; a residue that gives way is forgotten, and what comes
+// of its tuple begins a new number. All are counted.
+//
+// Who gives way is found by looking at some at a time, from where the last look
+// ended: nearly the oldest of the least useful, at the cost of no list.
+
+// bound is how much a tracker may hold.
+type bound struct {
+	memory                int64 // octets
+	lives                 int   // entries
+	hand, residues, stubs uint32
+}
+
+// elsewhere is what of Config.MaxMemory is left for everything but lives: what is
+// read and not followed yet, findings, the counts of hosts and services.
+const elsewhere = 64 << 20
+
+// evictLook is how many are looked at to find one that gives way.
+const evictLook = 64
+
+// set takes the bounds for one of n trackers.
+func (b *bound) set(cfg *Config, n int) {
+	b.lives, b.memory = math.MaxInt, math.MaxInt64
+	if cfg.MaxConnections > 0 {
+		b.lives = max(1, cfg.MaxConnections/n)
+	}
+	if cfg.MaxMemory > 0 {
+		b.memory = max(cfg.MaxMemory-elsewhere, cfg.MaxMemory/4) / int64(n)
+	}
+}
+
+// octets is how many octets all lives take, those that gave way included: their
+// room is used again.
+func (t *Tracker) octets() int64 {
+	size := func(made uint32, one uintptr) int64 { return int64(made) * int64(one) }
+	n := size(t.table.entries.n, unsafe.Sizeof(entry{})) + size(t.table.residues.n, unsafe.Sizeof(residue{})) +
+		size(t.table.stubs.n, unsafe.Sizeof(stub{})) + size(t.table.wide.n, unsafe.Sizeof(addrs{})) +
+		int64(t.table.cells)*int64(unsafe.Sizeof(bucket{})) + size(t.alarms.pages.n, unsafe.Sizeof(page{}))
+	if t.obs.Case != nil {
+		n += size(t.table.entries.n, unsafe.Sizeof(notebook{})) + size(t.trails.used, unsafe.Sizeof(block{}))
+	}
+	return n
+}
+
+// makeRoom sees to it, where the octets are used up, that what comes next finds
+// room that was used before.
+func (t *Tracker) makeRoom() {
+	if t.bound.memory == math.MaxInt64 || t.octets() < t.bound.memory {
+		return
+	}
+	const spare = 1 << foldSpare
+	if t.bound.lives == math.MaxInt {
+		t.bound.lives = max(spare, int(t.table.entries.n)-spare)
+	}
+	for t.table.entries.inUse() > t.bound.lives && t.evict() {
+	}
+	for len(t.table.stubs.free) < spare && t.table.stubs.inUse() > 0 {
+		t.forgetStub()
+	}
+	for len(t.table.residues.free) < spare && t.table.residues.inUse() > 0 {
+		t.forgetResidue()
+	}
+}
+
+// foldSpare is the power of two of how many lives may begin, or be folded, until
+// it is looked at again whether there is room.
+const foldSpare = 12
+
+// evict folds one life, if there is one that can be. It reports whether it did.
+func (t *Tracker) evict() bool {
+	var best uint32
+	var worth uint64
+	found := false
+	for i := uint32(0); i < t.table.entries.n && (i < evictLook || !found); i++ {
+		slot := t.bound.hand % t.table.entries.n
+		t.bound.hand = slot + 1
+		e := t.table.at(slot)
+		if e.hash == 0 && e.conn.mode == 0 { // free
+			continue
+		}
+		if w := e.conn.worth(); !found || w < worth {
+			best, worth, found = slot, w, true
+		}
+	}
+	if !found {
+		return false
+	}
+	e := t.table.at(best)
+	goesOn := !e.conn.settled() && e.conn.mode&reported == 0
+	if !t.fold(e, best) {
+		return false
+	}
+	if goesOn {
+		t.totals.Evicted++
+	}
+	return true
+}
+
+// worth orders lives by how useful it is to go on with them: by what they are,
+// and then by how long ago they were heard of.
+func (c *Conn) worth() uint64 {
+	class := uint64(3)
+	cl, sv := c.at(c.client), c.at(c.client^1)
+	switch {
+	case c.settled():
+		class = 0
+	case cl.state() == SynSent && sv.count.packets == 0:
+		class = 1
+	case cl.depth == 0 || sv.depth == 0 || !cl.is(spoke) && !sv.is(spoke):
+		class = 2
+	}
+	return class<<62 | c.lastFrame&(1<<62-1)
+}
+
+// forgetStub forgets a SYN that nobody answered.
+func (t *Tracker) forgetStub() {
+	p := &t.table.stubs
+	for {
+		i := t.bound.stubs % p.n
+		t.bound.stubs = i + 1
+		if s := p.at(i); s.who != 0 {
+			t.forget(kindStub|(i+1), &s.name, s.who)
+			return
+		}
+	}
+}
+
+// forgetResidue forgets a life that is over; one in TIME-WAIT is taken for
+// CLOSED.
+func (t *Tracker) forgetResidue() {
+	p := &t.table.residues
+	var last uint32
+	found := false
+	for range max(evictLook, p.n) {
+		i := t.bound.residues % p.n
+		t.bound.residues = i + 1
+		s := p.at(i)
+		if s.who == 0 {
+			continue
+		}
+		if !found || s.at < p.at(last).at {
+			last, found = i, true
+		}
+		if t.table.shapes.all[s.who>>idBits].holder >= 2 {
+			last = i
+			break
+		}
+	}
+	if !found {
+		return
+	}
+	s := p.at(last)
+	r := kindResidue | (last + 1)
+	if t.table.shapes.all[s.who>>idBits].holder < 2 {
+		t.begin(0)
+		t.k.now = t.now
+		t.moment.phase, t.moment.at, t.moment.id = folding, math.MaxInt64, s.who&idMask
+		t.expireFolded(r, s.at)
+	}
+	t.forget(r, &s.name, s.who)
+}
+
+// forget takes a folded life out of the table.
+func (t *Tracker) forget(r ref, n *name, who uint64) {
+	k := t.table.key(n, t.table.shapes.all[who>>idBits].v6)
+	t.table.remove(k.Hash(), r)
+	t.drop(r)
+	t.totals.Folded++
+}
