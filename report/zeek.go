@@ -72,7 +72,7 @@ func (o *zeekLog) open(ns int64) {
 
 func (o *zeekLog) Begin(*Capture)                 {}
 func (o *zeekLog) Transition(*tracker.Transition) {}
-func (o *zeekLog) Connection(*Record)             {}
+func (o *zeekLog) Connection(*Conn)               {}
 
 func (o *zeekLog) End(*Final) {
 	if !o.begun {
