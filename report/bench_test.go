@@ -1,6 +1,7 @@
 package report
 
 import (
+	"bufio"
 	"fmt"
 	"io"
 	"net/netip"
@@ -41,7 +42,7 @@ func someLives(n int) []tracker.Life {
 // telling is a report on its way, and what the tracker tells it of lives. Where
 // known is set the capture is over and the findings are known, which is how most
 // lives of a short capture are told.
-func telling(format string, parts Parts, known bool) (*Report, func(*tracker.Life)) {
+func telling(format string, parts Parts, known bool) (*Report, tracker.Observer) {
 	f := FindFormat(format)
 	if parts == 0 {
 		parts = f.Parts
@@ -54,7 +55,82 @@ func telling(format string, parts Parts, known bool) (*Report, func(*tracker.Lif
 		r.Ending(st, tracker.Totals{}, nil)
 		o.Cases()
 	}
-	return r, o.Life
+	return r, o
+}
+
+// someTransitions are those of handshakes.
+func someTransitions(n int) []tracker.Transition {
+	all := make([]tracker.Transition, n)
+	for i := range all {
+		x := &all[i]
+		*x = tracker.Transition{Time: playStart + int64(i)*9000, Frame: uint64(i), ID: uint64(i / 3), Side: uint8(i % 2), Client: i%2 == 0,
+			From: tracker.Established, To: tracker.FinWait1, Certainty: tracker.Confirmed, Rule: tracker.RuleFin}
+		x.Key.Lo, x.Key.Hi = [16]byte{10, 0, byte(i >> 8), byte(i)}, [16]byte{172, 16, 0, byte(i)}
+		x.Key.LoPort, x.Key.HiPort, x.Key.V6 = uint16(i), 443, i%10 == 9
+	}
+	return all
+}
+
+// someRow is a row of a conn.log.
+func someRow() *tracker.ZeekRow {
+	l := &someLives(1)[0]
+	return &tracker.ZeekRow{Start: l.Start, End: l.End, Orig: l.Ends[0].Addr, Resp: l.Ends[1].Addr, OrigBytes: 345, RespBytes: 12345, State: "SF",
+		History: "ShADadFf", OrigPkts: 5, OrigIPBytes: 600, RespPkts: 4, RespIPBytes: 12600, VLAN: capture.NoVLAN, FirstFrame: 1}
+}
+
+func zeekRows() (*zeekLog, func(*tracker.ZeekRow)) {
+	o := newZeekLog(&Env{W: bufio.NewWriterSize(io.Discard, outputBuffer)})
+	return o, o.row
+}
+
+// What millions of connections go through allocates nothing, once the buffers and
+// tables have the size that they need.
+func TestNothingIsAllocatedForALife(t *testing.T) {
+	lives, changes := someLives(1<<12), someTransitions(1<<12)
+	pin := func(name string, n int, one func(i int)) {
+		for i := range n {
+			one(i) // the table of services, the lists, the first connections
+		}
+		i := 0
+		if got := testing.AllocsPerRun(2*n, func() { one(i % n); i++ }); got != 0 {
+			t.Errorf("%s: %g allocations", name, got)
+		}
+	}
+	for _, format := range []string{"table", "ndjson", "json", "csv"} {
+		for _, known := range []bool{false, true} {
+			_, o := telling(format, 0, known)
+			pin(fmt.Sprintf("lives as %s, findings known: %v", format, known), len(lives), func(i int) { o.Life(&lives[i]) })
+		}
+	}
+	for _, format := range []string{"table", "ndjson", "csv"} {
+		_, o := telling(format, PartTransitions, false)
+		pin("transitions as "+format, len(changes), func(i int) { o.Transition(&changes[i]) })
+	}
+	_, row := zeekRows()
+	x := someRow()
+	pin("rows as zeek", 1, func(int) { row(x) })
+}
+
+func BenchmarkTransitions(b *testing.B) {
+	changes := someTransitions(1 << 14)
+	for _, format := range []string{"table", "ndjson", "csv"} {
+		b.Run(format, func(b *testing.B) {
+			_, o := telling(format, PartTransitions, false)
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				o.Transition(&changes[i%len(changes)])
+			}
+		})
+	}
+}
+
+func BenchmarkZeekRows(b *testing.B) {
+	_, row := zeekRows()
+	x := someRow()
+	b.ReportAllocs()
+	for b.Loop() {
+		row(x)
+	}
 }
 
 func BenchmarkLives(b *testing.B) {
@@ -62,10 +138,10 @@ func BenchmarkLives(b *testing.B) {
 	for _, format := range []string{"table", "ndjson", "json", "csv"} {
 		for _, known := range []bool{false, true} {
 			b.Run(fmt.Sprintf("%s/known=%v", format, known), func(b *testing.B) {
-				_, life := telling(format, 0, known)
+				_, o := telling(format, 0, known)
 				b.ReportAllocs()
 				for i := 0; b.Loop(); i++ {
-					life(&lives[i%len(lives)])
+					o.Life(&lives[i%len(lives)])
 				}
 			})
 		}
