@@ -1,20 +1,24 @@
 package report
 
-import "hash/maphash"
+import (
+	"encoding/binary"
+	"hash/maphash"
+	"math/bits"
+)
 
 // serviceIndex finds a service by its key: a table of numbers from 1 with open
 // addressing, at most half full. The services themselves lie elsewhere.
 type serviceIndex struct {
 	slots []uint32
 	n     uint32 // services
-	seed  maphash.Seed
+	seed  [2]uint64
 }
 
 // hash is seeded: who scans us must not know which keys share a slot.
 func (x *serviceIndex) hash(k *serviceKey) uint64 {
-	b := [18]byte{16: byte(k.port), 17: byte(k.port >> 8)}
-	copy(b[:], k.ip[:])
-	return maphash.Bytes(x.seed, b[:])
+	hi, lo := bits.Mul64(binary.LittleEndian.Uint64(k.ip[:])^x.seed[0], binary.LittleEndian.Uint64(k.ip[8:])^x.seed[1])
+	hi, lo = bits.Mul64(hi^lo^uint64(k.port), x.seed[0]|1)
+	return hi ^ lo
 }
 
 // find returns the number of the service, from 0.
@@ -35,7 +39,8 @@ func (x *serviceIndex) find(s *services, k *serviceKey) (uint32, bool) {
 func (x *serviceIndex) add(s *services, k *serviceKey) {
 	if 2*int(x.n) >= len(x.slots) {
 		if x.slots == nil {
-			x.seed = maphash.MakeSeed()
+			s := maphash.MakeSeed()
+			x.seed = [2]uint64{maphash.String(s, "0"), maphash.String(s, "1")}
 		}
 		x.slots = make([]uint32, max(64, 2*len(x.slots)))
 		for i := range x.n {

@@ -17,6 +17,11 @@ type best[T any] struct {
 	all []T // a heap with the last of them on top
 }
 
+// takes reports whether x is among the first n so far.
+func (h *best[T]) takes(x *T) bool {
+	return len(h.all) < h.n || h.n > 0 && h.cmp(x, &h.all[0]) < 0
+}
+
 // offer copies x if it is among the first n so far.
 func (h *best[T]) offer(x *T) {
 	switch {
@@ -27,7 +32,7 @@ func (h *best[T]) offer(x *T) {
 			h.all[(i-1)/2], h.all[i] = h.all[i], h.all[(i-1)/2]
 			i = (i - 1) / 2
 		}
-	case h.n > 0 && h.cmp(x, &h.all[0]) < 0:
+	case h.takes(x):
 		h.all[0] = *x
 		h.sink(0)
 	}
@@ -81,10 +86,15 @@ type rowEnd struct {
 // healthy are the signs of a connection that opens and closes as it should.
 const healthy = tracker.SignLife | tracker.SignSyn | tracker.SignDone | tracker.SignFin
 
-func (r *row) fill(c *Conn) {
-	r.id, r.incarnation, r.start, r.duration = c.ID, c.Incarnation, c.Start, max(c.End-c.Start, 0)
-	r.close, r.by, r.reset = c.Close, c.ClosedBy, c.ResetAs
+// place fills in what the orders look at, fill the rest, too.
+func (r *row) place(c *Conn) {
+	r.id, r.incarnation, r.duration, r.close = c.ID, c.Incarnation, max(c.End-c.Start, 0), c.Close
 	r.odd = uint8(bits.OnesCount32(uint32(c.Signs &^ healthy)))
+}
+
+func (r *row) fill(c *Conn) {
+	r.place(c)
+	r.start, r.by, r.reset = c.Start, c.ClosedBy, c.ResetAs
 	for i := range r.ends {
 		e, x := &r.ends[i], &c.Ends[i]
 		a := x.Addr.Addr()
@@ -114,7 +124,7 @@ var interest = [tracker.NumCloseKinds]uint8{tracker.TimedOut: 0, tracker.HalfClo
 
 // byInterest orders by kind of close (timed-out, half-closed, reset,
 // aborted-handshake, refused, unanswered, open, graceful), then the longest
-// first. It is written for speed: most rows lose here.
+// first.
 func byInterest(a, b *row) int {
 	switch {
 	case a.close != b.close:
@@ -182,33 +192,20 @@ func newTop(n int) *top {
 
 func (t *top) offer(c *Conn) {
 	x := &t.x
+	x.place(c)
 	if c.Known {
 		x.worst, x.count = c.Worst, uint8(min(len(c.Findings), 255))
-		if len(t.list.all) == t.list.n && t.list.n > 0 && t.loses(x, c.Life) {
-			return
+		if t.list.takes(x) {
+			x.fill(c)
+			t.list.offer(x)
 		}
-		x.fill(c)
-		t.list.offer(x)
 		return
 	}
-	x.fill(c)
-	t.plain.offer(&x.row)
-	t.early[x.close].offer(&x.row)
-}
-
-// loses reports whether a life with the findings of x comes after all that are
-// in the full list. It says so of most without making a row.
-func (t *top) loses(x *ranked, l *tracker.Life) bool {
-	last := &t.list.all[0]
-	switch {
-	case x.worst != last.worst:
-		return x.worst < last.worst
-	case x.count != last.count:
-		return x.count < last.count
-	case l.Close != last.close:
-		return interest[l.Close] > interest[last.close]
+	if early := &t.early[x.close]; t.plain.takes(&x.row) || early.takes(&x.row) {
+		x.fill(c)
+		t.plain.offer(&x.row)
+		early.offer(&x.row)
 	}
-	return max(l.End-l.Start, 0) < last.duration
 }
 
 // sorted returns the list, with the findings as they are at the end.
