@@ -247,7 +247,7 @@ func (r *Report) End(st *capture.Stats, tot tracker.Totals, states [tracker.NumS
 	}
 	f := &Final{
 		Capture:  NewCapture(st),
-		Summary:  r.tally.summary(st, resets, tot.Copies, stateCensus(states), countSeverities(r.findings.found, detect.Note)),
+		Summary:  r.tally.summary(st, &tot, r.opts.Active(), resets, stateCensus(states), countSeverities(r.findings.found, detect.Note)),
 		Services: r.serv.list(),
 		Findings: r.findings.found,
 		Hidden:   len(r.findings.hidden),

@@ -249,9 +249,18 @@ func (o *table) closes(s *Summary) {
 	}
 	if len(g.rows) == 0 {
 		o.printf("  none\n")
+	} else {
+		o.printf("%s", g.text("  ", &o.Style))
+	}
+	if s.Folded > 0 {
+		o.printf("  folded: %s without a record (memory bound)\n", plural(s.Folded, "connection"))
+	}
+	if s.Evicted > 0 {
+		o.printf("  evicted: %s told of before the end (memory bound)\n", plural(s.Evicted, "connection"))
+	}
+	if len(g.rows) == 0 {
 		return
 	}
-	o.printf("%s", g.text("  ", &o.Style))
 	first := strings.Replace(listCounts(s.ClosedFirst, ""), "none", "nobody", 1)
 	o.printf("  closed first: %s\n", first)
 	o.printf("  begun before the capture: %s\n", showCount(s.Quality.Midstream))

@@ -40,6 +40,8 @@ type Totals struct {
 	Copies   uint64                  // segments recognised as copies of one already seen
 	Twice    uint64                  // of these, with SYN, FIN or payload: no burst of ACKs or RSTs that look alike
 	Odd      uint64                  // segments with flags that no TCP sends
+	Folded   uint64                  // connections without a Life of their own, for want of room; not among Lives
+	Evicted  uint64                  // lives told of as they stood before their end, for want of room
 }
 
 // New makes a tracker that reports to obs.
