@@ -27,6 +27,8 @@ type findings struct {
 	// worst is what the severity of the findings of each id goes up to, once they
 	// are known.
 	worst worst
+	// concerned are the lives that may be part of one.
+	concerned concerned
 	// last is the latest case, and signs what it had to show.
 	last  detect.Ref
 	signs tracker.Sign
@@ -76,7 +78,7 @@ func (r *Report) conclude() {
 	}
 	f.found = f.engine.Findings(f.ending)
 	f.hidden = f.engine.Hidden()
-	f.worst = worstByID(f.found)
+	f.worst, f.concerned = worstByID(f.found), newConcerned(f.found)
 	for i := range r.waiting {
 		w := &r.waiting[i]
 		r.decide(&w.life, w.row)
@@ -100,7 +102,7 @@ func (f *findings) choose() {
 // of returns the ids of the findings that a life is part of, as far as they are
 // known.
 func (f *findings) of(r detect.Ref) []string {
-	if f.engine == nil {
+	if !f.concerned.may(r.ID) {
 		return nil
 	}
 	return f.engine.Of(r)
