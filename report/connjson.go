@@ -101,14 +101,18 @@ func appendEnd(b []byte, e *tracker.End) []byte {
 	b = appendOr(b, uint64(e.MSS), "null")
 	b = append(b, `,"wscale":`...)
 	b = appendKnown(b, int64(e.WScale), "null")
-	b = append(b, `,"retransmissions":`...)
-	b = appendSmall(b, e.Retransmissions)
-	b = append(b, `,"out_of_order":`...)
-	b = appendSmall(b, e.OutOfOrder)
-	b = append(b, `,"keepalives":`...)
-	b = appendSmall(b, e.Keepalives)
-	b = append(b, `,"zero_windows":`...)
-	b = appendSmall(b, e.ZeroWindows)
+	if e.Retransmissions|e.OutOfOrder|e.Keepalives|e.ZeroWindows == 0 {
+		b = append(b, `,"retransmissions":0,"out_of_order":0,"keepalives":0,"zero_windows":0`...) // of most
+	} else {
+		b = append(b, `,"retransmissions":`...)
+		b = appendSmall(b, e.Retransmissions)
+		b = append(b, `,"out_of_order":`...)
+		b = appendSmall(b, e.OutOfOrder)
+		b = append(b, `,"keepalives":`...)
+		b = appendSmall(b, e.Keepalives)
+		b = append(b, `,"zero_windows":`...)
+		b = appendSmall(b, e.ZeroWindows)
+	}
 	b = append(b, `,"ttl":`...)
 	if e.Packets > 0 {
 		b = strconv.AppendUint(b, uint64(e.TTL), 10)
