@@ -12,8 +12,10 @@ type Count struct {
 type Counts []Count
 
 // MarshalJSON writes {"name":n,...} in order.
-func (c Counts) MarshalJSON() ([]byte, error) {
-	b := []byte{'{'}
+func (c Counts) MarshalJSON() ([]byte, error) { return c.appendJSON(nil), nil }
+
+func (c Counts) appendJSON(b []byte) []byte {
+	b = append(b, '{')
 	for i, x := range c {
 		if i > 0 {
 			b = append(b, ',')
@@ -22,7 +24,7 @@ func (c Counts) MarshalJSON() ([]byte, error) {
 		b = append(b, ':')
 		b = strconv.AppendUint(b, x.N, 10)
 	}
-	return append(b, '}'), nil
+	return append(b, '}')
 }
 
 // Get is the number under that name, 0 if there is none.

@@ -3,8 +3,6 @@ package report
 import (
 	"encoding/csv"
 	"math"
-	"reflect"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -27,19 +25,17 @@ var csvFormat = &Format{
 // client.state; what is not known is empty.
 type csvTable struct {
 	*Env
-	w      *csv.Writer
-	paths  [][]int
+	w      *csv.Writer // of findings and services
 	line   []byte
-	sorted []*Record
+	sorted sortedLives
 }
 
 func (o *csvTable) Begin(*Capture) {
 	switch {
 	case o.Parts.Has(PartConnections):
-		walkFields(reflect.TypeFor[Record](), "", func(_ string, path []int, _ reflect.Type) { o.paths = append(o.paths, path) })
 		o.W.WriteString(strings.Join(FieldNames(), ",") + "\n")
 	case o.Parts.Has(PartTransitions):
-		o.w.Write([]string{"time", "frame", "id", "endpoint", "local", "remote", "from", "to", "certainty", "rule"})
+		o.W.WriteString("time,frame,id,endpoint,local,remote,from,to,certainty,rule\n")
 	case o.Parts.Has(PartFindings):
 		o.w.Write([]string{"id", "severity", "subject", "count", "first", "last", "metrics", "evidence.total", "evidence", "blame",
 			"seen_by.client", "seen_by.server", "explanation", "advice", "wireshark"})
@@ -50,58 +46,21 @@ func (o *csvTable) Begin(*Capture) {
 }
 
 func (o *csvTable) Transition(t *tracker.Transition) {
-	o.w.Write([]string{
-		string(appendEpoch(nil, t.Time)), strconv.FormatUint(t.Frame, 10), strconv.FormatUint(t.ID, 10), role(t.Client),
-		t.Key.End(t.Side).String(), t.Key.End(t.Side ^ 1).String(), t.From.String(), t.To.String(), t.Certainty.String(), t.Rule.Name(),
-	})
-}
-
-func (o *csvTable) Connection(r *Record) {
-	if o.Sort != nil {
-		c := *r
-		o.sorted = append(o.sorted, &c)
-		return
-	}
-	o.write(r)
-}
-
-func (o *csvTable) write(r *Record) {
-	v := reflect.ValueOf(r).Elem()
-	b := o.line[:0]
-	for i, p := range o.paths {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = appendCell(b, v.FieldByIndex(p))
-	}
-	o.line = append(b, '\n')
+	o.line = appendCSVTransition(o.line[:0], t)
 	o.W.Write(o.line)
 }
 
-// appendCell appends a field of a record. None holds a character that CSV
-// would have to quote: they are numbers, times, addresses and this program's
-// own words.
-func appendCell(b []byte, v reflect.Value) []byte {
-	switch v.Kind() {
-	case reflect.String:
-		return append(b, v.String()...)
-	case reflect.Int:
-		return strconv.AppendInt(b, v.Int(), 10)
-	case reflect.Bool:
-		return strconv.AppendBool(b, v.Bool())
-	case reflect.Float64:
-		return append(b, csvSeconds(v.Float())...)
+func (o *csvTable) Connection(c *Conn) {
+	if o.Sort != nil {
+		o.sorted.add(o.Sort, c)
+		return
 	}
-	switch x := v.Addr().Interface().(type) {
-	case *time.Time:
-		if x.IsZero() {
-			return b
-		}
-		return x.UTC().AppendFormat(b, rfc3339nano)
-	case *[]string:
-		return append(b, strings.Join(*x, " ")...)
-	}
-	return b
+	o.write(c.Life, c.Findings)
+}
+
+func (o *csvTable) write(l *tracker.Life, findings []string) {
+	o.line = appendCSVConnection(o.line[:0], l, findings)
+	o.W.Write(o.line)
 }
 
 // csvSeconds is empty for what is not known.
@@ -113,21 +72,15 @@ func csvSeconds(f float64) string {
 }
 
 func (o *csvTable) End(f *Final) {
-	if o.Sort != nil {
-		slices.SortFunc(o.sorted, o.Sort.by())
-	}
-	for _, r := range o.sorted {
-		f.Mark(r)
-		o.write(r)
-	}
+	o.sorted.each(func(l *tracker.Life) { o.write(l, f.Of(detect.Ref{ID: l.ID, Incarnation: l.Incarnation})) })
 	if o.Parts.Has(PartFindings) {
 		for i := range f.Findings {
 			o.finding(&f.Findings[i])
 		}
 	}
 	if o.Parts.Has(PartServices) {
-		for _, v := range f.Services {
-			o.service(v)
+		for i := range f.Services.Len() {
+			o.service(f.Services.At(i))
 		}
 	}
 	o.w.Flush()
@@ -159,7 +112,7 @@ func (o *csvTable) finding(f *detect.Finding) {
 	}
 	for i := range f.Evidence.Connections {
 		c := &f.Evidence.Connections[i]
-		evidence = append(evidence, recordName(c.ID, c.Incarnation)+":"+frameList(c.Frames, "/"))
+		evidence = append(evidence, recordName(detect.Ref{ID: c.ID, Incarnation: c.Incarnation})+":"+frameList(c.Frames, "/"))
 	}
 	o.w.Write([]string{
 		f.ID, f.Severity.String(), Printable(f.Subject), strconv.Itoa(f.Count), csvTime(f.First), csvTime(f.Last),

@@ -178,12 +178,28 @@ func TestFindingsInCSV(t *testing.T) {
 // The worst finding decides which connections are looked at first.
 func TestTopByFindings(t *testing.T) {
 	found := []detect.Finding{{ID: "bad", Severity: detect.Error}, {ID: "poor", Severity: detect.Warning}, {ID: "fair"}}
-	l := []*Record{{ID: 0, Close: CloseRecord{Kind: "timed-out"}}, {ID: 1, Findings: []string{"fair", "poor"}},
-		{ID: 2, Findings: []string{"bad"}}, {ID: 3, Findings: []string{"poor"}}, {ID: 4, Findings: []string{"fair"}}}
-	slices.SortFunc(l, byFindings(found, byInterest))
-	for i, want := range []int{2, 1, 3, 4, 0} {
-		if l[i].ID != want {
-			t.Errorf("place %d has connection %d, not %d", i, l[i].ID, want)
+	of := [][]string{nil, {"fair", "poor"}, {"bad"}, {"poor"}, {"fair"}}
+	lives := make([]tracker.Life, len(of))
+	lives[0].Close = tracker.TimedOut
+	for i := range lives[1:] {
+		lives[1+i].Close = tracker.Graceful
+	}
+	// It is the same whether the findings are known before or not.
+	for _, known := range []bool{true, false} {
+		list, w := newTop(5), worstByID(found)
+		for i := range lives {
+			lives[i].ID = uint64(i)
+			c := &Conn{Life: &lives[i]}
+			if known {
+				c.Known, c.Findings, c.Worst = true, of[i], w.of(of[i])
+			}
+			list.offer(c)
+		}
+		rows := list.sorted(&Final{Findings: found, Of: func(r detect.Ref) []string { return of[r.ID] }})
+		for i, want := range []uint64{2, 1, 3, 4, 0} {
+			if len(rows) != 5 || rows[i].id != want {
+				t.Errorf("known %v: place %d of %d has connection %d, not %d", known, i, len(rows), rows[i].id, want)
+			}
 		}
 	}
 }

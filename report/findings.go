@@ -24,6 +24,14 @@ type findings struct {
 	// kept are the lives that --where keeps, where it speaks of findings itself:
 	// then the detectors saw others, too.
 	kept map[detect.Ref]bool
+	// worst is what the severity of the findings of each id goes up to, once they
+	// are known.
+	worst worst
+	// concerned are the lives that may be part of one.
+	concerned concerned
+	// last is the latest case, and signs what it had to show.
+	last  detect.Ref
+	signs tracker.Sign
 }
 
 // wanted are the parts that tell of findings: as they are, counted, or by id.
@@ -38,10 +46,11 @@ func (r *Report) Ending(st *capture.Stats, tot tracker.Totals, usage *tracker.Us
 
 // examine hands a life to the detectors if it is reported.
 func (r *Report) examine(c *tracker.Case) {
+	r.findings.last, r.findings.signs = detect.RefOf(c), c.Signs
 	ok := r.opts.lies(r.window, c.Life)
 	if w := r.opts.Where; ok && w != nil && !w.findings {
-		r.record.Fill(c.Life)
-		ok = r.matches(&r.record)
+		r.conn.set(c.Life, c.Signs)
+		ok = r.matches(&r.conn)
 	}
 	if ok {
 		r.findings.engine.Case(c)
@@ -69,6 +78,7 @@ func (r *Report) conclude() {
 	}
 	f.found = f.engine.Findings(f.ending)
 	f.hidden = f.engine.Hidden()
+	f.worst, f.concerned = worstByID(f.found), newConcerned(f.found)
 	for i := range r.waiting {
 		w := &r.waiting[i]
 		r.decide(&w.life, w.row)
@@ -89,11 +99,52 @@ func (f *findings) choose() {
 	f.hidden = slices.DeleteFunc(f.hidden, foreign)
 }
 
-// mark notes on a record which findings it is part of, as far as that is known.
-func (f *findings) mark(r *Record) {
-	if f.engine != nil {
-		r.Findings = f.engine.Of(detect.Ref{ID: uint64(r.ID), Incarnation: uint32(r.Incarnation)})
+// of returns the ids of the findings that a life is part of, as far as they are
+// known.
+func (f *findings) of(r detect.Ref) []string {
+	if !f.concerned.may(r.ID) {
+		return nil
 	}
+	return f.engine.Of(r)
+}
+
+// mark notes on a connection which findings it is part of. Where --where speaks of
+// findings, some are dropped after that for the lives that it drops: then how
+// severe they are is not known before the end.
+func (f *findings) mark(c *Conn) {
+	c.Known = f.engine == nil || f.asked && f.kept == nil
+	if f.asked {
+		c.Findings = f.of(c.Ref())
+		c.Worst = f.worst.of(c.Findings)
+	}
+}
+
+// shown returns the signs of a life, if its case was the latest: each is told
+// right before its life, but for those that are left at the end.
+func (f *findings) shown(l *tracker.Life) tracker.Sign {
+	if f.last.ID == l.ID && f.last.Incarnation == l.Incarnation {
+		return f.signs
+	}
+	return 0
+}
+
+// worst is by id of finding how severe those are, from 1.
+type worst map[string]uint8
+
+func worstByID(all []detect.Finding) worst {
+	w := worst{}
+	for i := range all {
+		w[all[i].ID] = max(w[all[i].ID], 1+uint8(all[i].Severity))
+	}
+	return w
+}
+
+// of is the severity of the worst of these.
+func (w worst) of(ids []string) (n uint8) {
+	for _, id := range ids {
+		n = max(n, w[id])
+	}
+	return n
 }
 
 // Reaching returns how many findings are at least as severe as s, by severity, and

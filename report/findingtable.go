@@ -135,15 +135,17 @@ func frameList(frames []detect.Proof, sep string) string {
 	return strings.Join(l, sep)
 }
 
-func connectionName(c *detect.Proven) string { return "connection " + recordName(c.ID, c.Incarnation) }
+func connectionName(c *detect.Proven) string {
+	return "connection " + recordName(detect.Ref{ID: c.ID, Incarnation: c.Incarnation})
+}
 
 // recordName is a connection's number, with that of its incarnation if there
 // are several: 3, 3.1.
-func recordName(id uint64, incarnation uint32) string {
-	if incarnation > 0 {
-		return fmt.Sprintf("%d.%d", id, incarnation)
+func recordName(r detect.Ref) string {
+	if r.Incarnation > 0 {
+		return fmt.Sprintf("%d.%d", r.ID, r.Incarnation)
 	}
-	return fmt.Sprint(id)
+	return fmt.Sprint(r.ID)
 }
 
 // proof is the rest of a finding (-v): when, the metrics, what each frame shows.
@@ -173,23 +175,5 @@ func (o *table) proof(x *detect.Finding) {
 	}
 	if x.Wireshark != "" {
 		o.paragraph("    ", "      ", "Wireshark: "+x.Wireshark)
-	}
-}
-
-// byFindings is the order of the table's top connections once findings are
-// known: the most severe first, then the most of them, then by other.
-func byFindings(all []detect.Finding, other order) order {
-	worst := map[string]int{} // by id, from 1
-	for i := range all {
-		worst[all[i].ID] = max(worst[all[i].ID], 1+int(all[i].Severity))
-	}
-	rank := func(r *Record) (n int) {
-		for _, id := range r.Findings {
-			n = max(n, worst[id])
-		}
-		return n
-	}
-	return func(a, b *Record) int {
-		return cmp.Or(cmp.Compare(rank(b), rank(a)), cmp.Compare(len(b.Findings), len(a.Findings)), other(a, b))
 	}
 }

@@ -66,7 +66,7 @@ type Style struct {
 type Formatter interface {
 	Begin(*Capture)
 	Transition(*tracker.Transition)
-	Connection(*Record)
+	Connection(*Conn)
 	End(*Final)
 }
 
@@ -80,12 +80,12 @@ type BatchReader interface {
 type Final struct {
 	Capture  *Capture
 	Summary  *Summary
-	Services []*Service
+	Services *Services
 	Findings []detect.Finding // most severe first
 	Hidden   int              // findings that are not among them, for they are not severe enough
-	// Mark notes on a record that was handed to Connection before which findings
-	// it is part of.
-	Mark func(*Record)
+	// Of returns the ids of the findings that a connection is part of which was
+	// handed to Connection before.
+	Of func(detect.Ref) []string
 }
 
 // Output is a Format with a place to write to.

@@ -15,11 +15,16 @@ type hold struct {
 	pending map[uint64][]int // by connection: absolute numbers of its items
 }
 
-// heldItem is a transition, or a record that was kept.
+// heldItem is a transition, or a connection that was kept.
 type heldItem struct {
 	t    tracker.Transition
-	rec  *Record
+	life *heldLife
 	fate fate
+}
+
+type heldLife struct {
+	tracker.Life
+	signs tracker.Sign
 }
 
 type fate uint8
@@ -38,7 +43,7 @@ func (h *hold) transition(t *tracker.Transition) {
 }
 
 // life ends the row of a connection's transitions and keeps a place after them
-// for its record. It returns the numbers of all these, for decide.
+// for itself. It returns the numbers of all these, for decide.
 func (h *hold) life(id uint64) []int {
 	row := append(h.pending[id], h.base+len(h.items))
 	h.items = append(h.items, heldItem{})
@@ -46,13 +51,12 @@ func (h *hold) life(id uint64) []int {
 	return row
 }
 
-// decide says what becomes of a row; rec is the connection's record if it is
-// kept, else nil.
-func (h *hold) decide(row []int, rec *Record) {
+// decide says what becomes of a row; l is the connection if it is kept, else nil.
+func (h *hold) decide(row []int, l *heldLife) {
 	f := dropped
-	if rec != nil {
+	if l != nil {
 		f = kept
-		h.items[row[len(row)-1]-h.base].rec = rec
+		h.items[row[len(row)-1]-h.base].life = l
 	}
 	for _, i := range row {
 		h.items[i-h.base].fate = f

@@ -1,8 +1,7 @@
 package report
 
 import (
-	"slices"
-
+	"tcpstate/report/detect"
 	"tcpstate/tracker"
 )
 
@@ -16,14 +15,14 @@ var jsonFormat = &Format{
 
 // jsonDoc writes one object with the keys schema, capture, connections,
 // transitions, findings, services and summary, those that are shown. The
-// connections go out as they come; transitions wait in memory as text, since
-// their key comes later, and so do connections if they are to be sorted.
+// connections go out as they come; transitions wait in memory, since their key
+// comes later, and so do connections if they are to be sorted.
 type jsonDoc struct {
 	*Env
 	buf         []byte
 	connections int
-	transitions [][]byte // text, in pieces of jsonPiece
-	sorted      []*Record
+	transitions [][]tracker.Transition // in pieces of jsonPiece
+	sorted      sortedLives
 }
 
 func (o *jsonDoc) Begin(c *Capture) {
@@ -34,77 +33,71 @@ func (o *jsonDoc) Begin(c *Capture) {
 	}
 }
 
-// jsonPiece is how much text waits in one piece. Pieces are not moved as more
-// comes: one slice that grows to the size of the output would exist twice.
-const jsonPiece = 1 << 20
+// jsonPiece is how many transitions wait in one piece: as values they take a
+// third of what their text does. Pieces are not moved as more comes: one slice
+// that grows to the size of all would exist twice.
+const jsonPiece = 1 << 12
 
 func (o *jsonDoc) Transition(t *tracker.Transition) {
 	n := len(o.transitions)
-	if n > 0 {
-		o.transitions[n-1] = append(o.transitions[n-1], ',')
-	}
-	if n == 0 || jsonPiece-len(o.transitions[n-1]) < jsonLine {
-		o.transitions = append(o.transitions, make([]byte, 0, jsonPiece))
+	if n == 0 || len(o.transitions[n-1]) == jsonPiece {
+		o.transitions = append(o.transitions, make([]tracker.Transition, 0, jsonPiece))
 		n++
 	}
-	o.transitions[n-1] = AppendTransition(append(o.transitions[n-1], '\n'), t)
+	o.transitions[n-1] = append(o.transitions[n-1], *t)
 }
 
-// jsonLine is more than a transition takes.
-const jsonLine = 1 << 10
-
-func (o *jsonDoc) Connection(r *Record) {
+func (o *jsonDoc) Connection(c *Conn) {
 	if o.Sort != nil {
-		c := *r
-		o.sorted = append(o.sorted, &c)
+		o.sorted.add(o.Sort, c)
 		return
 	}
-	o.write(r)
+	o.write(c.Life, c.Findings)
 }
 
-func (o *jsonDoc) write(r *Record) {
-	o.buf = o.buf[:0]
-	if o.connections > 0 {
-		o.buf = append(o.buf, ',')
-	}
+func (o *jsonDoc) write(l *tracker.Life, findings []string) {
+	b := o.comma(o.connections)
 	o.connections++
-	o.buf = r.AppendJSON(append(o.buf, '\n'))
+	o.buf = AppendConnection(b, l, findings)
 	o.W.Write(o.buf)
+}
+
+// comma begins a line of an array, of which there are n before.
+func (o *jsonDoc) comma(n int) []byte {
+	if n > 0 {
+		return append(o.buf[:0], ",\n"...)
+	}
+	return append(o.buf[:0], '\n')
 }
 
 func (o *jsonDoc) End(f *Final) {
 	if o.Parts.Has(PartConnections) {
-		if o.Sort != nil {
-			slices.SortFunc(o.sorted, o.Sort.by())
-		}
-		for _, r := range o.sorted {
-			f.Mark(r)
-			o.write(r)
-		}
+		o.sorted.each(func(l *tracker.Life) { o.write(l, f.Of(detect.Ref{ID: l.ID, Incarnation: l.Incarnation})) })
 		o.W.WriteByte(']')
 	}
 	if o.Parts.Has(PartTransitions) {
 		o.W.WriteString(`,"transitions":[`)
-		for _, p := range o.transitions {
-			o.W.Write(p)
+		n := 0
+		for _, piece := range o.transitions {
+			for i := range piece {
+				o.buf = AppendTransition(o.comma(n), &piece[i])
+				o.W.Write(o.buf)
+				n++
+			}
 		}
 		o.W.WriteByte(']')
 	}
 	if o.Parts.Has(PartFindings) {
 		o.W.WriteString(`,"findings":[`)
 		for i := range f.Findings {
-			o.buf = o.buf[:0]
-			if i > 0 {
-				o.buf = append(o.buf, ',')
-			}
-			o.buf = AppendFinding(append(o.buf, '\n'), &f.Findings[i], f.event())
+			o.buf = AppendFinding(o.comma(i), &f.Findings[i], f.event())
 			o.W.Write(o.buf)
 		}
 		o.W.WriteByte(']')
 	}
 	if o.Parts.Has(PartServices) {
 		o.W.WriteString(`,"services":`)
-		o.W.Write(marshal(f.Services))
+		o.buf = f.Services.write(o.W, o.buf)
 	}
 	if o.Parts.Has(PartSummary) {
 		o.W.WriteString(`,"summary":`)

@@ -116,7 +116,7 @@ func (s LadderState) String() string {
 	if s.Any {
 		return "*"
 	}
-	return showState(s.State.String(), s.Certainty.String())
+	return showState(s.State, s.Certainty)
 }
 
 // why is the last column: rules, then revoked, then the class in brackets.

@@ -28,7 +28,7 @@ func (o *ndjson) Begin(c *Capture) { o.line(c.AppendJSON(o.buf[:0])) }
 
 func (o *ndjson) Transition(t *tracker.Transition) { o.line(AppendTransition(o.buf[:0], t)) }
 
-func (o *ndjson) Connection(r *Record) { o.line(r.AppendJSON(o.buf[:0])) }
+func (o *ndjson) Connection(c *Conn) { o.line(AppendConnection(o.buf[:0], c.Life, c.Findings)) }
 
 func (o *ndjson) End(f *Final) {
 	if o.Parts.Has(PartFindings) {
@@ -46,8 +46,8 @@ func (o *ndjson) End(f *Final) {
 		return
 	}
 	if o.Parts.Has(PartServices) {
-		b = append(b[:len(b)-1], `,"services":`...)
-		b = append(append(b, marshal(f.Services)...), '}')
+		o.W.Write(append(b[:len(b)-1], `,"services":`...))
+		b = append(f.Services.write(o.W, b)[:0], '}')
 	}
 	o.line(b)
 }

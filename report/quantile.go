@@ -26,7 +26,10 @@ const (
 type quantiles struct {
 	n      uint64
 	values []int64 // while n <= exactValues
-	counts *[numBuckets]uint32
+	// counts are those of the buckets from first on, whole powers of two and no
+	// more of them than were met: the handshakes of a service are much alike.
+	counts []uint32
+	first  int
 }
 
 func (q *quantiles) add(ns int64) {
@@ -38,16 +41,37 @@ func (q *quantiles) add(ns int64) {
 		}
 		q.spill()
 	}
-	q.counts[bucket(ns)]++
+	q.count(bucket(ns), 1)
 }
 
 // spill turns the exact values into counts.
 func (q *quantiles) spill() {
-	q.counts = new([numBuckets]uint32)
+	q.counts = []uint32{} // there may be no values
 	for _, v := range q.values {
-		q.counts[bucket(v)]++
+		q.count(bucket(v), 1)
 	}
 	q.values = nil
+}
+
+func (q *quantiles) count(i int, n uint32) {
+	if at := i - q.first; at < 0 || at >= len(q.counts) {
+		q.widen(i)
+	}
+	count(&q.counts[i-q.first], n)
+}
+
+// widen makes room for bucket i.
+func (q *quantiles) widen(i int) {
+	const power = 1 << bucketBits
+	first, end := i&^(power-1), (i|(power-1))+1
+	if len(q.counts) > 0 {
+		first, end = min(first, q.first), max(end, q.first+len(q.counts))
+	}
+	wider := make([]uint32, end-first)
+	if len(q.counts) > 0 {
+		copy(wider[q.first-first:], q.counts)
+	}
+	q.counts, q.first = wider, first
 }
 
 // merge adds what o holds.
@@ -63,7 +87,9 @@ func (q *quantiles) merge(o *quantiles) {
 	}
 	q.n += o.n
 	for i, c := range o.counts {
-		q.counts[i] += c
+		if c > 0 {
+			q.count(o.first+i, c)
+		}
 	}
 }
 
@@ -81,7 +107,7 @@ func (q *quantiles) at(p float64) float64 {
 	}
 	for i, c := range q.counts {
 		if uint64(c) >= rank {
-			return seconds(bucketMiddle(i))
+			return seconds(bucketMiddle(q.first + i))
 		}
 		rank -= uint64(c)
 	}

@@ -2,7 +2,6 @@ package report
 
 import (
 	"math"
-	"net/netip"
 	"time"
 
 	"tcpstate/tracker"
@@ -10,7 +9,7 @@ import (
 
 // Record is one connection, as JSON, CSV and --where know it. The tags are
 // the names; both are the same, and a test holds them and the encoder in
-// recordjson.go together.
+// connjson.go together.
 //
 // Durations are seconds. A number that is not known is NaN here, and null in
 // JSON; a word that is not known is "" here, and null in JSON.
@@ -174,15 +173,6 @@ func (r *EndRecord) fill(e *tracker.End) {
 	if e.Packets > 0 {
 		r.TTL = float64(e.TTL)
 	}
-}
-
-// addrPort is the endpoint as ip:port.
-func (r *EndRecord) addrPort() netip.AddrPort {
-	a, err := netip.ParseAddr(r.Addr)
-	if err != nil {
-		return netip.AddrPort{}
-	}
-	return netip.AddrPortFrom(a, uint16(r.Port))
 }
 
 // who is the word for a role, "" for nobody.

@@ -25,8 +25,8 @@ type Report struct {
 	opts     Options
 	outs     []sink
 	window   window
-	record   Record // of the life being handled; reused
-	records  bool   // somebody needs records
+	conn     Conn // the life being handled; reused
+	told     bool // somebody is told of lives
 	hold     *hold
 	waiting  []waiting // with a --where that speaks of findings only
 	tally    tally
@@ -64,7 +64,7 @@ func New(opts Options) *Report {
 		r.outs = append(r.outs, s)
 	}
 	byFinding := opts.Where != nil && opts.Where.findings
-	r.records = opts.Where != nil || r.shows(PartConnections|PartTop)
+	r.told = r.shows(PartConnections | PartTop)
 	if opts.Active() && r.shows(PartSummary) {
 		r.census = &census{}
 	}
@@ -164,11 +164,12 @@ func (r *Report) life(l *tracker.Life) {
 
 // decide reports a life if it is to be; row is its place in hold.
 func (r *Report) decide(l *tracker.Life, row []int) {
-	if r.records {
-		r.record.Fill(l)
-		r.findings.mark(&r.record)
+	c := &r.conn
+	c.set(l, r.findings.shown(l))
+	if r.told || r.opts.Where != nil {
+		r.findings.mark(c)
 	}
-	ok := r.opts.lies(r.window, l) && (r.opts.Where == nil || r.matches(&r.record))
+	ok := r.opts.lies(r.window, l) && (r.opts.Where == nil || r.matches(c))
 	if ok {
 		r.tally.add(l)
 		r.serv.add(l)
@@ -176,46 +177,46 @@ func (r *Report) decide(l *tracker.Life, row []int) {
 			r.census.life(l)
 		}
 		if r.findings.kept != nil {
-			r.findings.kept[detect.Ref{ID: l.ID, Incarnation: l.Incarnation}] = true
+			r.findings.kept[c.Ref()] = true
 		}
 	}
 	switch {
 	case r.hold != nil && ok:
-		rec := r.record
-		r.hold.decide(row, &rec)
+		r.hold.decide(row, &heldLife{*l, c.Signs})
 	case r.hold != nil:
 		r.hold.decide(row, nil)
 	case ok:
-		r.emitRecord(&r.record)
+		r.emit(c)
 	}
 }
 
-// matches reports whether --where keeps the record. An error drops it, and is
+// matches reports whether --where keeps the connection. An error drops it, and is
 // told at the end.
-func (r *Report) matches(rec *Record) bool {
-	ok, err := r.opts.Where.Match(rec)
+func (r *Report) matches(c *Conn) bool {
+	ok, err := r.opts.Where.Match(c.Record())
 	if err != nil && r.err == nil {
 		r.err = err
 	}
 	return ok
 }
 
-func (r *Report) emitRecord(rec *Record) {
-	if !r.records {
+func (r *Report) emit(c *Conn) {
+	if !r.told {
 		return
 	}
 	for i := range r.outs {
 		if o := &r.outs[i]; o.parts&(PartConnections|PartTop) != 0 {
-			o.Connection(rec)
+			o.Connection(c)
 		}
 	}
 }
 
 // held takes what hold lets through.
 func (r *Report) held(it *heldItem) {
-	if it.rec != nil {
-		r.findings.mark(it.rec) // it may have waited for its turn until they were known
-		r.emitRecord(it.rec)
+	if it.life != nil {
+		r.conn.set(&it.life.Life, it.life.signs)
+		r.findings.mark(&r.conn) // it may have waited for its turn until they were known
+		r.emit(&r.conn)
 		return
 	}
 	r.emitTransition(&it.t)
@@ -246,11 +247,11 @@ func (r *Report) End(st *capture.Stats, tot tracker.Totals, states [tracker.NumS
 	}
 	f := &Final{
 		Capture:  NewCapture(st),
-		Summary:  r.tally.summary(st, resets, tot.Copies, stateCensus(states), countSeverities(r.findings.found, detect.Note)),
+		Summary:  r.tally.summary(st, &tot, r.opts.Active(), resets, stateCensus(states), countSeverities(r.findings.found, detect.Note)),
 		Services: r.serv.list(),
 		Findings: r.findings.found,
 		Hidden:   len(r.findings.hidden),
-		Mark:     r.findings.mark,
+		Of:       r.findings.of,
 	}
 	for _, o := range r.outs {
 		o.End(f)

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"tcpstate/tracker"
 )
 
 // SortKey orders records by one field.
@@ -91,7 +93,7 @@ func (k *SortKey) value(r *Record) (v sortValue) {
 }
 
 // compare orders two values; what is not known comes last either way.
-func (k *SortKey) compare(a, b sortValue) int {
+func (k *SortKey) compare(a, b *sortValue) int {
 	if a.none || b.none {
 		return cmp.Compare(b2i(a.none), b2i(b.none))
 	}
@@ -109,30 +111,57 @@ func b2i(b bool) int {
 	return 0
 }
 
-// order compares records for a table.
-type order func(a, b *Record) int
-
-// byID is the order of connection numbers.
-func byID(a, b *Record) int {
-	return cmp.Or(cmp.Compare(a.ID, b.ID), cmp.Compare(a.Incarnation, b.Incarnation))
+// keyed is a row with the value that it is sorted by.
+type keyed struct {
+	row
+	value sortValue
 }
 
 // by orders by the key, then by number.
-func (k *SortKey) by() order {
-	return func(a, b *Record) int { return cmp.Or(k.compare(k.value(a), k.value(b)), byID(a, b)) }
+func (k *SortKey) by() func(a, b *keyed) int {
+	return func(a, b *keyed) int {
+		if c := k.compare(&a.value, &b.value); c != 0 {
+			return c
+		}
+		return byID(&a.row, &b.row)
+	}
 }
 
-// interest ranks the ways to end by how much they ask to be looked at.
-var interest = map[string]int{"timed-out": 0, "half-closed": 1, "reset": 2, "aborted-handshake": 3, "refused": 4, "unanswered": 5, "open": 6, "graceful": 7}
+// sortedLives keeps all connections until they can be sorted.
+type sortedLives struct {
+	key    *SortKey
+	values []sortValue
+	pieces [][]tracker.Life // of livesPiece: lives are not moved as more come
+}
 
-// byInterest is the order of the table's top connections: those with findings
-// first, then by kind of close (timed-out, half-closed, reset,
-// aborted-handshake, refused, unanswered, open, graceful), the longest first.
-func byInterest(a, b *Record) int {
-	return cmp.Or(
-		cmp.Compare(len(b.Findings), len(a.Findings)),
-		cmp.Compare(interest[a.Close.Kind], interest[b.Close.Kind]),
-		cmp.Compare(b.Duration, a.Duration),
-		byID(a, b),
-	)
+const livesPiece = 256
+
+func (s *sortedLives) add(k *SortKey, c *Conn) {
+	s.key = k
+	if len(s.values)%livesPiece == 0 {
+		s.pieces = append(s.pieces, make([]tracker.Life, 0, livesPiece))
+	}
+	s.values = append(s.values, k.value(c.Record()))
+	last := &s.pieces[len(s.pieces)-1]
+	*last = append(*last, *c.Life)
+}
+
+func (s *sortedLives) at(i int) *tracker.Life { return &s.pieces[i/livesPiece][i%livesPiece] }
+
+// each calls f for all in order.
+func (s *sortedLives) each(f func(*tracker.Life)) {
+	order := make([]int, len(s.values))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int {
+		if c := s.key.compare(&s.values[a], &s.values[b]); c != 0 {
+			return c
+		}
+		x, y := s.at(a), s.at(b)
+		return cmp.Or(cmp.Compare(x.ID, y.ID), cmp.Compare(x.Incarnation, y.Incarnation))
+	})
+	for _, i := range order {
+		f(s.at(i))
+	}
 }

@@ -15,7 +15,7 @@ type Summary struct {
 	Segments    uint64 `json:"segments"`
 	Connections uint64 `json:"connections"` // folded ones too
 	Folded      uint64 `json:"folded"`      // counted here, but without a record of their own
-	Evicted     uint64 `json:"evicted"`     // given up for want of memory
+	Evicted     uint64 `json:"evicted"`     // gave way for want of room: told of before their end, or forgotten after it
 	// Skipped counts frames that were read but could not be analysed, by reason.
 	Skipped     Counts        `json:"skipped"`
 	Close       Counts        `json:"close"`        // connections by kind of close
@@ -123,17 +123,22 @@ func (t *tally) add(l *tracker.Life) {
 	t.resets[l.ResetAs]++
 }
 
-// summary puts everything that was counted together.
-func (t *tally) summary(st *capture.Stats, resets [tracker.NumResetClasses]uint64, copies uint64, census []StateCensus, findings Counts) *Summary {
+// summary puts everything that was counted together. Of a selection nobody knows
+// which connections were folded that belong to it: then all are told of, and none
+// counts among its own.
+func (t *tally) summary(st *capture.Stats, tot *tracker.Totals, selection bool, resets [tracker.NumResetClasses]uint64, census []StateCensus, findings Counts) *Summary {
 	s := &Summary{
-		Packets: st.Packets, Segments: st.Selected, Connections: t.lives,
+		Packets: st.Packets, Segments: st.Selected, Connections: t.lives, Folded: tot.Folded, Evicted: tot.Evicted,
 		Skipped: Counts{}, States: census,
 		Findings: findings,
 		Quality: Quality{
-			Midstream: t.midstream, Copies: copies,
+			Midstream: t.midstream, Copies: tot.Copies,
 			Dropped: st.Dropped, IfDropped: st.IfDropped, TimeBack: st.TimeBack, Quotes: st.Quotes,
 			Damage: []Damage{},
 		},
+	}
+	if !selection {
+		s.Connections += tot.Folded
 	}
 	for _, k := range st.Skipped {
 		s.Skipped = append(s.Skipped, Count{k.Reason, k.N})

@@ -16,23 +16,23 @@ var tableFormat = &Format{
 	Parts: PartSummary | PartFindings | PartServices | PartTop,
 	Can:   PartSummary | PartFindings | PartConnections | PartTransitions | PartServices | PartTop,
 	New: func(e *Env) Formatter {
-		o := &table{Env: e, all: top{n: e.Limit, cmp: byID}, top: top{n: max(e.Limit, topCandidates), cmp: byInterest}}
+		o := &table{Env: e, all: best[row]{n: e.Limit, cmp: byID}, top: newTop(e.Limit)}
 		if e.Sort != nil {
-			o.all.cmp, o.top = e.Sort.by(), top{n: e.Limit, cmp: e.Sort.by()}
+			o.sorted = best[keyed]{n: e.Limit, cmp: e.Sort.by()}
 		}
 		return o
 	},
 }
 
-// topCandidates is among how many connections those to look at first are chosen
-// when the findings are known: most connections are told of before that.
-const topCandidates = 1000
-
 // table is the report for people. However long the capture, it keeps no more
-// than Limit rows of each kind, or topCandidates.
+// than Limit rows of each kind, and what top keeps.
 type table struct {
 	*Env
-	all, top    top
+	all         best[row]            // PartConnections in the order of their numbers
+	sorted      best[keyed]          // the same, and PartTop, with --sort
+	top         *top                 // PartTop without
+	x           keyed                // the one that is offered; reused
+	total       uint64               // connections
 	transitions []tracker.Transition // the first Limit
 	moreTrans   uint64
 	start       time.Time // of the capture
@@ -51,13 +51,36 @@ func (o *table) Transition(t *tracker.Transition) {
 	o.transitions = append(o.transitions, *t)
 }
 
-func (o *table) Connection(r *Record) {
+func (o *table) Connection(c *Conn) {
+	o.total++
+	if o.Sort != nil {
+		o.x.value = o.Sort.value(c.Record())
+		o.x.fill(c)
+		o.sorted.offer(&o.x)
+		return
+	}
 	if o.Parts.Has(PartConnections) {
-		o.all.offer(r)
+		o.x.fill(c)
+		o.all.offer(&o.x.row)
 	}
 	if o.Parts.Has(PartTop) {
-		o.top.offer(r)
+		o.top.offer(c)
 	}
+}
+
+// rows are those of a part, from what is kept for it.
+func (o *table) chosen(f *Final, p Parts) []row {
+	switch {
+	case o.Sort != nil:
+		var rows []row
+		for _, x := range o.sorted.sorted() {
+			rows = append(rows, x.row)
+		}
+		return rows
+	case p == PartTop:
+		return o.top.sorted(f)
+	}
+	return o.all.sorted()
 }
 
 func (o *table) End(f *Final) {
@@ -79,14 +102,10 @@ func (o *table) End(f *Final) {
 		o.services(f)
 	}
 	if o.Parts.Has(PartTop) {
-		rows := o.top.marked(f)
-		if o.Sort == nil {
-			slices.SortFunc(rows, byFindings(f.Findings, byInterest))
-		}
-		o.connections("Connections to look at first", rows[:min(len(rows), o.Limit)], o.top.total)
+		o.connections("Connections to look at first", o.chosen(f, PartTop), f)
 	}
 	if o.Parts.Has(PartConnections) {
-		o.connections("Connections", o.all.marked(f), o.all.total)
+		o.connections("Connections", o.chosen(f, PartConnections), f)
 	}
 	if o.Parts.Has(PartTransitions) {
 		o.changes()
@@ -230,9 +249,18 @@ func (o *table) closes(s *Summary) {
 	}
 	if len(g.rows) == 0 {
 		o.printf("  none\n")
+	} else {
+		o.printf("%s", g.text("  ", &o.Style))
+	}
+	if s.Folded > 0 {
+		o.printf("  folded: %s without a record (memory bound)\n", plural(s.Folded, "connection"))
+	}
+	if s.Evicted > 0 {
+		o.printf("  evicted: %s, told of before the end or forgotten after it (memory bound)\n", plural(s.Evicted, "connection"))
+	}
+	if len(g.rows) == 0 {
 		return
 	}
-	o.printf("%s", g.text("  ", &o.Style))
 	first := strings.Replace(listCounts(s.ClosedFirst, ""), "none", "nobody", 1)
 	o.printf("  closed first: %s\n", first)
 	o.printf("  begun before the capture: %s\n", showCount(s.Quality.Midstream))
@@ -242,10 +270,8 @@ func (o *table) closes(s *Summary) {
 func (o *table) services(f *Final) {
 	o.title("Services")
 	g := grid{heads: []string{"server", ">connections", "closes", "server ends in", "client ends in", "resets", ">handshake p50", ">p99"}}
-	for i, v := range f.Services {
-		if i == o.Limit {
-			break
-		}
+	for i := range min(f.Services.Len(), o.Limit) {
+		v := f.Services.At(i)
 		client, server := Counts{}, Counts{}
 		for _, s := range v.States {
 			client = append(client, Count{s.State, s.Client})
@@ -254,30 +280,33 @@ func (o *table) services(f *Final) {
 		g.add(v.Name(), showCount(v.Connections), most(v.Close), most(server), most(client), most(v.Resets),
 			showSpan(v.Handshake.P50), showSpan(v.Handshake.P99))
 	}
-	o.rows(&g, uint64(len(f.Services)))
+	o.rows(&g, uint64(f.Services.Len()))
 }
 
-// connections is a table of some of total connections. The findings have a column
+// connections is a table of some of the connections. The findings have a column
 // where there are any.
-func (o *table) connections(title string, rows []*Record, total uint64) {
+func (o *table) connections(title string, rows []row, f *Final) {
 	o.title(title)
 	g := grid{heads: []string{">id", "client", "state", "server", "state", "close", "by", "reset", ">duration", "start"}}
-	some := slices.ContainsFunc(rows, func(r *Record) bool { return len(r.Findings) > 0 })
+	some := slices.ContainsFunc(rows, func(r row) bool { return len(f.Of(r.ref())) > 0 })
 	if some {
 		g.heads = append(g.heads, "findings")
 	}
-	for _, r := range rows {
-		by, reset := cmp.Or(r.Close.By, "-"), cmp.Or(r.Close.Reset, "-")
-		cells := []string{recordName(uint64(r.ID), uint32(r.Incarnation)),
-			r.Client.addrPort().String(), showState(r.Client.State, r.Client.Certainty),
-			r.Server.addrPort().String(), showState(r.Server.State, r.Server.Certainty),
-			r.Close.Kind, by, reset, showSpan(r.Duration), o.brief(r.Start)}
+	for i := range rows {
+		r := &rows[i]
+		cells := []string{recordName(r.ref())}
+		for j := range r.ends {
+			e := &r.ends[j]
+			cells = append(cells, e.addr().String(), showState(e.state, e.certainty))
+		}
+		cells = append(cells, r.close.String(), cmp.Or(who(r.by), "-"), cmp.Or(r.reset.String(), "-"),
+			showSpan(seconds(r.duration)), o.brief(instant(r.start)))
 		if some {
-			cells = append(cells, cmp.Or(strings.Join(r.Findings, " "), "-"))
+			cells = append(cells, cmp.Or(strings.Join(f.Of(r.ref()), " "), "-"))
 		}
 		g.add(cells...)
 	}
-	o.rows(&g, total)
+	o.rows(&g, o.total)
 }
 
 func (o *table) changes() {

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"tcpstate/tracker"
 )
 
 // Printable returns s fit for a terminal: whatever is not printable, and
@@ -87,12 +89,12 @@ func digits3(f float64) string {
 }
 
 // showState marks a state that is not confirmed: ? presumed, ~ elapsed.
-func showState(state, certainty string) string {
-	switch certainty {
-	case "presumed":
-		return state + "?"
-	case "elapsed":
-		return state + "~"
+func showState(s tracker.State, c tracker.Certainty) string {
+	switch c {
+	case tracker.Presumed:
+		return s.String() + "?"
+	case tracker.Elapsed:
+		return s.String() + "~"
 	}
-	return state
+	return s.String()
 }

@@ -1,52 +1,231 @@
 package report
 
 import (
-	"container/heap"
+	"cmp"
+	"math/bits"
+	"net/netip"
 	"slices"
+
+	"tcpstate/report/detect"
+	"tcpstate/tracker"
 )
 
-// top keeps the first n records of an order, however many are offered.
+// best keeps the first n of an order, however many are offered.
+type best[T any] struct {
+	n   int
+	cmp func(a, b *T) int
+	all []T // a heap with the last of them on top
+}
+
+// takes reports whether x is among the first n so far.
+func (h *best[T]) takes(x *T) bool {
+	return len(h.all) < h.n || h.n > 0 && h.cmp(x, &h.all[0]) < 0
+}
+
+// offer copies x if it is among the first n so far.
+func (h *best[T]) offer(x *T) {
+	switch {
+	case len(h.all) < h.n:
+		h.all = append(h.all, *x)
+		i := len(h.all) - 1
+		for i > 0 && h.cmp(&h.all[(i-1)/2], &h.all[i]) < 0 {
+			h.all[(i-1)/2], h.all[i] = h.all[i], h.all[(i-1)/2]
+			i = (i - 1) / 2
+		}
+	case h.takes(x):
+		h.all[0] = *x
+		h.sink(0)
+	}
+}
+
+func (h *best[T]) sink(i int) {
+	for {
+		child := 2*i + 1
+		if child >= len(h.all) {
+			return
+		}
+		if child+1 < len(h.all) && h.cmp(&h.all[child], &h.all[child+1]) < 0 {
+			child++
+		}
+		if h.cmp(&h.all[i], &h.all[child]) >= 0 {
+			return
+		}
+		h.all[i], h.all[child] = h.all[child], h.all[i]
+		i = child
+	}
+}
+
+// sorted returns what was kept, in order. It is no heap after that.
+func (h *best[T]) sorted() []T {
+	slices.SortFunc(h.all, func(a, b T) int { return h.cmp(&a, &b) })
+	return h.all
+}
+
+// row is what a table says of a connection. It holds no pointer: thousands of
+// them wait for the end.
+type row struct {
+	id          uint64
+	start       int64
+	duration    int64
+	incarnation uint32
+	ends        [2]rowEnd
+	close       tracker.CloseKind
+	by          tracker.Who
+	reset       tracker.ResetClass
+	odd         uint8 // signs that healthy connections do not show
+}
+
+type rowEnd struct {
+	ip        [16]byte
+	port      uint16
+	state     tracker.State
+	certainty tracker.Certainty
+	v4        bool
+}
+
+// healthy are the signs of a connection that opens and closes as it should.
+const healthy = tracker.SignLife | tracker.SignSyn | tracker.SignDone | tracker.SignFin
+
+// place fills in what the orders look at, fill the rest, too.
+func (r *row) place(c *Conn) {
+	r.id, r.incarnation, r.duration, r.close = c.ID, c.Incarnation, max(c.End-c.Start, 0), c.Close
+	r.odd = uint8(bits.OnesCount32(uint32(c.Signs &^ healthy)))
+}
+
+func (r *row) fill(c *Conn) {
+	r.place(c)
+	r.start, r.by, r.reset = c.Start, c.ClosedBy, c.ResetAs
+	for i := range r.ends {
+		e, x := &r.ends[i], &c.Ends[i]
+		a := x.Addr.Addr()
+		*e = rowEnd{a.As16(), x.Addr.Port(), x.State, x.Certainty, a.Is4()}
+	}
+}
+
+// addr is the endpoint.
+func (e *rowEnd) addr() netip.AddrPort {
+	a := netip.AddrFrom16(e.ip)
+	if e.v4 {
+		a = a.Unmap()
+	}
+	return netip.AddrPortFrom(a, e.port)
+}
+
+func (r *row) ref() detect.Ref { return detect.Ref{ID: r.id, Incarnation: r.incarnation} }
+
+// byID is the order of connection numbers.
+func byID(a, b *row) int {
+	return cmp.Or(cmp.Compare(a.id, b.id), cmp.Compare(a.incarnation, b.incarnation))
+}
+
+// interest ranks the ways to end by how much they ask to be looked at.
+var interest = [tracker.NumCloseKinds]uint8{tracker.TimedOut: 0, tracker.HalfClosed: 1, tracker.Reset: 2, tracker.AbortedHandshake: 3,
+	tracker.Refused: 4, tracker.Unanswered: 5, tracker.Open: 6, tracker.Graceful: 7}
+
+// byInterest orders by kind of close (timed-out, half-closed, reset,
+// aborted-handshake, refused, unanswered, open, graceful), then the longest
+// first.
+func byInterest(a, b *row) int {
+	switch {
+	case a.close != b.close:
+		return int(interest[a.close]) - int(interest[b.close])
+	case a.duration != b.duration:
+		return cmp.Compare(b.duration, a.duration)
+	}
+	return byID(a, b)
+}
+
+// bySigns orders rows of the same kind of close by how many signs of trouble they
+// show, then as byInterest.
+func bySigns(a, b *row) int {
+	if a.odd != b.odd {
+		return int(b.odd) - int(a.odd)
+	}
+	return byInterest(a, b)
+}
+
+// ranked is a row whose findings are known.
+type ranked struct {
+	row
+	worst uint8 // severity of the worst finding, from 1
+	count uint8 // how many
+}
+
+// byFindings is the order of the connections to look at first: those with the most
+// severe finding, then those with the most of them, then by interest.
+func byFindings(a, b *ranked) int {
+	switch {
+	case a.worst != b.worst:
+		return int(b.worst) - int(a.worst)
+	case a.count != b.count:
+		return int(b.count) - int(a.count)
+	}
+	return byInterest(&a.row, &b.row)
+}
+
+// top finds the connections to look at first.
+//
+// Findings are known at the end only, and connections are told of before that.
+// Of those, plain keeps the first by interest: without any finding the list is
+// made of these. Any other may turn out to be part of a finding. early keeps the
+// first earlyKept of each kind of close by signs of trouble. So the list is right
+// as long as no kind of close has more connections before the findings are known;
+// beyond that, connections with the fewest signs of trouble may be missing from
+// it, the shortest first. All this takes less than 6 MB.
 type top struct {
-	n     int
-	cmp   order
-	recs  []*Record // a heap with the last of them on top
-	total uint64    // offered
+	list  best[ranked]
+	plain best[row]
+	early [tracker.NumCloseKinds]best[row]
+	x     ranked // the one that is offered; reused, for what an order is handed lies on the heap
 }
 
-func (t *top) Len() int           { return len(t.recs) }
-func (t *top) Less(i, j int) bool { return t.cmp(t.recs[i], t.recs[j]) > 0 }
-func (t *top) Swap(i, j int)      { t.recs[i], t.recs[j] = t.recs[j], t.recs[i] }
-func (t *top) Push(x any)         { t.recs = append(t.recs, x.(*Record)) }
-func (t *top) Pop() any {
-	x := t.recs[len(t.recs)-1]
-	t.recs = t.recs[:len(t.recs)-1]
-	return x
+// earlyKept is how many connections of each kind of close wait for the findings.
+const earlyKept = 1 << 13
+
+func newTop(n int) *top {
+	t := &top{list: best[ranked]{n: n, cmp: byFindings}, plain: best[row]{n: n, cmp: byInterest}}
+	for i := range t.early {
+		t.early[i] = best[row]{n: earlyKept, cmp: bySigns}
+	}
+	return t
 }
 
-// offer copies r if it is among the first n so far.
-func (t *top) offer(r *Record) {
-	t.total++
-	if len(t.recs) < t.n {
-		c := *r
-		heap.Push(t, &c)
+func (t *top) offer(c *Conn) {
+	x := &t.x
+	x.place(c)
+	if c.Known {
+		x.worst, x.count = c.Worst, uint8(min(len(c.Findings), 255))
+		if t.list.takes(x) {
+			x.fill(c)
+			t.list.offer(x)
+		}
 		return
 	}
-	if t.n > 0 && t.cmp(r, t.recs[0]) < 0 {
-		*t.recs[0] = *r
-		heap.Fix(t, 0)
+	if early := &t.early[x.close]; t.plain.takes(&x.row) || early.takes(&x.row) {
+		x.fill(c)
+		t.plain.offer(&x.row)
+		early.offer(&x.row)
 	}
 }
 
-// sorted returns what was kept, in order.
-func (t *top) sorted() []*Record {
-	slices.SortFunc(t.recs, t.cmp)
-	return t.recs
-}
-
-// marked is sorted, with the findings as they are known now.
-func (t *top) marked(f *Final) []*Record {
-	for _, r := range t.recs {
-		f.Mark(r)
+// sorted returns the list, with the findings as they are at the end.
+func (t *top) sorted(f *Final) []row {
+	if waiting := t.plain.all; len(waiting) > 0 {
+		for i := range t.early {
+			waiting = append(waiting, t.early[i].all...)
+			t.early[i].all = nil
+		}
+		slices.SortFunc(waiting, func(a, b row) int { return byID(&a, &b) })
+		waiting = slices.CompactFunc(waiting, func(a, b row) bool { return byID(&a, &b) == 0 })
+		worst := worstByID(f.Findings)
+		for i := range waiting {
+			ids := f.Of(waiting[i].ref())
+			t.list.offer(&ranked{waiting[i], worst.of(ids), uint8(min(len(ids), 255))})
+		}
 	}
-	return t.sorted()
+	rows := make([]row, len(t.list.all))
+	for i, x := range t.list.sorted() {
+		rows[i] = x.row
+	}
+	return rows
 }

@@ -28,6 +28,7 @@ type zeekLog struct {
 	*Env
 	zeek  *tracker.Zeek
 	buf   []byte
+	key   []byte // what the name of a row is made of; reused
 	begun bool
 	now   int64 // time of the latest frame, ns
 }
@@ -72,7 +73,7 @@ func (o *zeekLog) open(ns int64) {
 
 func (o *zeekLog) Begin(*Capture)                 {}
 func (o *zeekLog) Transition(*tracker.Transition) {}
-func (o *zeekLog) Connection(*Record)             {}
+func (o *zeekLog) Connection(*Conn)               {}
 
 func (o *zeekLog) End(*Final) {
 	if !o.begun {
@@ -85,7 +86,7 @@ func (o *zeekLog) End(*Final) {
 func (o *zeekLog) row(r *tracker.ZeekRow) {
 	b := appendMicro(o.buf[:0], r.Start)
 	b = append(b, '\t')
-	b = appendUID(b, r)
+	b = o.appendUID(b, r)
 	b = append(b, '\t')
 	b = r.Orig.Addr().AppendTo(b)
 	b = append(b, '\t')
@@ -133,14 +134,14 @@ func appendMicro(b []byte, ns int64) []byte {
 
 // appendUID appends C and 17 base-62 digits: a hash of the ends and the start, so
 // that the same capture gives the same name.
-func appendUID(b []byte, r *tracker.ZeekRow) []byte {
+func (o *zeekLog) appendUID(b []byte, r *tracker.ZeekRow) []byte {
 	const digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-	var k []byte
-	k, _ = r.Orig.AppendBinary(k)
+	k, _ := r.Orig.AppendBinary(o.key[:0])
 	k = append(k, '>')
 	k, _ = r.Resp.AppendBinary(k)
 	k = binary.BigEndian.AppendUint64(k, uint64(r.Start))
 	k = binary.BigEndian.AppendUint64(k, r.FirstFrame)
+	o.key = k
 	h := sha256.Sum256(k)
 	b = append(b, 'C')
 	hi, lo := binary.BigEndian.Uint64(h[:]), binary.BigEndian.Uint64(h[8:])

@@ -176,5 +176,5 @@ func (t *Tracker) forget(r ref, n *name, who uint64) {
 	k := t.table.key(n, t.table.shapes.all[who>>idBits].v6)
 	t.table.remove(k.Hash(), r)
 	t.drop(r)
-	t.totals.Folded++
+	t.totals.Evicted++
 }

@@ -64,8 +64,8 @@ type Totals struct {
 	Copies   uint64                  // segments recognised as copies of one already seen
 	Twice    uint64                  // of these, with SYN, FIN or payload: no burst of ACKs or RSTs that look alike
 	Odd      uint64                  // segments with flags that no TCP sends
-	Evicted  uint64                  // lives reported before their end, for want of room: Config.MaxConnections, MaxMemory
-	Folded   uint64                  // lives that were over and reported, and then forgotten for want of room
+	Folded   uint64                  // connections without a Life of their own, for want of room; not among Lives
+	Evicted  uint64                  // lives that gave way for want of room: told of before their end, or forgotten after it
 }
 
 // New makes a tracker that reports to obs.
