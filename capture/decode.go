@@ -2,7 +2,8 @@ package capture
 
 import (
 	"math"
-	"sort"
+	"slices"
+	"strings"
 
 	"tcpstate/reassembly"
 )
@@ -46,6 +47,15 @@ var reasonNames = [numReasons]string{
 	fragmentOverlap:    "fragment-overlap",      // fragments that contradict each other
 	fragmentLimit:      "fragment-limit",        // given up for want of room
 }
+
+// reasonOrder sorts the reasons by name, as Stats tells of them.
+var reasonOrder = func() (rs [numReasons]reason) {
+	for i := range rs {
+		rs[i] = reason(i)
+	}
+	slices.SortFunc(rs[:], func(a, b reason) int { return strings.Compare(reasonNames[a], reasonNames[b]) })
+	return rs
+}()
 
 // maxDepth bounds packets inside packets, maxHeaders the headers between an
 // IPv6 header and TCP: a frame of nothing but headers must end.
@@ -176,22 +186,21 @@ func (d *decoder) stats(st *Stats) {
 	if d.prev != never {
 		st.First, st.Last = d.first, d.last
 	}
-	skips := d.skips
-	for _, l := range []struct {
-		r    reason
-		lost reassembly.Lost
-	}{
-		{fragmentIncomplete, d.frags.Incomplete()},
-		{fragmentOverlap, d.frags.Overlapping()},
-		{fragmentLimit, d.frags.Evicted()},
-	} {
-		skips[l.r] = Skip{N: l.lost.Fragments, Frame: l.lost.First}
-	}
-	for r, k := range skips {
+	for _, r := range reasonOrder {
+		k := d.skips[r]
+		switch r {
+		case fragmentIncomplete:
+			k = lost(d.frags.Incomplete())
+		case fragmentOverlap:
+			k = lost(d.frags.Overlapping())
+		case fragmentLimit:
+			k = lost(d.frags.Evicted())
+		}
 		if k.N > 0 {
 			k.Reason = reasonNames[r]
 			st.Skipped = append(st.Skipped, k)
 		}
 	}
-	sort.Slice(st.Skipped, func(i, j int) bool { return st.Skipped[i].Reason < st.Skipped[j].Reason })
 }
+
+func lost(l reassembly.Lost) Skip { return Skip{N: l.Fragments, Frame: l.First} }

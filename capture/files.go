@@ -259,12 +259,19 @@ func (in *input) before(o *input) bool {
 	return in.f.time < o.f.time || in.f.time == o.f.time && in.place < o.place
 }
 
-func (s *fileSource) Stats() Stats {
-	st := Stats{Damage: slices.Clone(s.unread)}
-	s.d.stats(&st)
+func (s *fileSource) Stats() (st Stats) {
+	s.StatsInto(&st)
+	return st
+}
+
+func (s *fileSource) StatsInto(st *Stats) {
+	st.reset()
+	st.Damage = append(st.Damage, s.unread...)
+	s.d.stats(st)
 	for _, in := range s.ins {
 		c := in.cur.state()
-		fs := FileStats{Name: in.name, Format: c.format, Compression: in.zip, LinkTypes: append([]string(nil), c.links...), Packets: in.packets}
+		// Link types are only ever added: what is told of here stays as it is.
+		fs := FileStats{Name: in.name, Format: c.format, Compression: in.zip, LinkTypes: slices.Clip(c.links), Packets: in.packets}
 		if len(s.ins) == 1 {
 			fs.Packets = s.d.frames
 		}
@@ -287,7 +294,6 @@ func (s *fileSource) Stats() Stats {
 			st.TotalBytes += in.size
 		}
 	}
-	return st
 }
 
 func (s *fileSource) Close() error {
