@@ -89,6 +89,7 @@ func FuzzDecode(f *testing.F) {
 		b := Batch{Segments: make([]Segment, 0, 4)}
 		fr := frame{data: data, wire: len(data) + int(extra), ifc: &iface{link: uint32(link)}}
 		whole := bytes.Clone(data)
+		agree(t, uint32(link), data, fr.wire)
 		for range 2 { // twice: fragments meet their copies
 			d.frame(&fr, &b)
 		}

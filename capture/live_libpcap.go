@@ -147,6 +147,7 @@ func (s *liveSource) Stop() { s.stop.Store(true) }
 // that may still be on their way through the kernel.
 func (s *liveSource) Next(b *Batch) error {
 	b.Reset()
+	b.Start, b.Clock = s.d.high, s.d.high
 	if cap(b.Segments) < BatchSize {
 		b.Segments = make([]Segment, 0, BatchSize)
 	}
@@ -182,6 +183,8 @@ func (s *liveSource) Next(b *Batch) error {
 			return s.err
 		}
 		b.Now = max(time.Now().Add(-s.tick).UnixNano(), s.d.last)
+		s.d.high = max(s.d.high, b.Now)
+		b.Clock = s.d.high
 	}
 	return nil
 }
