@@ -1,6 +1,7 @@
 package capture
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/binary"
 	"errors"
@@ -16,6 +17,9 @@ import (
 // MaxZstdWindow is the largest window of zstd data that is accepted, in
 // octets: what the zstd program itself takes without being asked (--long=27).
 const MaxZstdWindow = 128 << 20
+
+// zipRead is how much of gzip data is read at a time.
+const zipRead = 64 << 10
 
 // input is one file, from its name to the cursor over its frames.
 type input struct {
@@ -177,12 +181,17 @@ func (in *input) unzip(w *window) (zip string, r io.Reader, err error) {
 	whole := io.MultiReader(bytes.NewReader(b), w.r)
 	switch {
 	case len(b) >= 2 && b[0] == 0x1f && b[1] == 0x8b:
-		z, err := gzip.NewReader(whole)
+		z, err := gzip.NewReader(bufio.NewReaderSize(whole, zipRead))
 		if err != nil {
 			return "gzip", nil, zipError(err)
 		}
-		in.closers = append(in.closers, func() { z.Close() })
-		return "gzip", &unzipped{z}, nil
+		// It holds nothing that would have to be closed.
+		if !in.one {
+			return "gzip", &unzipped{z}, nil
+		}
+		a := readAhead(&unzipped{z}, !in.wary)
+		in.closers = append(in.closers, a.stop)
+		return "gzip", a, nil
 	case len(b) >= 4 && (binary.LittleEndian.Uint32(b) == 0xfd2fb528 || binary.LittleEndian.Uint32(b)&^15 == 0x184d2a50):
 		// One goroutine reads ahead if there is only one input; with many
 		// the files wait for each other anyway.
