@@ -138,3 +138,54 @@ func TestPlainCaptures(t *testing.T) {
 		t.Errorf("%d of %d frames were plain", took, tried)
 	}
 }
+
+// Options that are known by their arrangement say what they say one by one.
+func TestArrangedOptions(t *testing.T) {
+	rng := rand.New(rand.NewSource(1))
+	for _, o := range plainOptions {
+		for try := range 500 {
+			o := bytes.Clone(o)
+			if try > 0 && len(o) > 0 {
+				o[rng.Intn(len(o))] = byte(rng.Intn(12))
+			}
+			whole, each := dirty(1, 0x55).Segments[:1], Segment{Ack: 0x55, WScale: NoWScale}
+			whole[0].optioned(o)
+			each.options(o)
+			g, w := &whole[0], &each
+			if g.MSS != w.MSS || g.WScale != w.WScale || g.Opts != w.Opts || g.TSVal != w.TSVal || g.TSEcr != w.TSEcr {
+				t.Fatalf("%x: %+v, want %+v", o, g, w)
+			}
+		}
+	}
+}
+
+// Key, side and hash without a branch are those that the definition of Key
+// gives.
+func TestEnds(t *testing.T) {
+	rng := rand.New(rand.NewSource(1))
+	for range 20000 {
+		n := []int{4, 16}[rng.Intn(2)]
+		src, dst := make([]byte, n), make([]byte, n)
+		for i := range src { // alike up to some octet, or throughout
+			src[i] = byte(rng.Intn(256))
+		}
+		copy(dst, src)
+		for i := rng.Intn(2 * n); i < n; i++ {
+			dst[i] = byte(rng.Intn(256))
+		}
+		ports := [2]uint16{uint16(rng.Intn(3)) << 15, uint16(rng.Intn(3)) << 15}
+		want := Segment{Key: Key{LoPort: ports[0], HiPort: ports[1], V6: n == 16}}
+		lo, hi := src, dst
+		if c := bytes.Compare(src, dst); c > 0 || c == 0 && ports[0] > ports[1] {
+			lo, hi, want.Side = dst, src, 1
+			want.Key.LoPort, want.Key.HiPort = ports[1], ports[0]
+		}
+		copy(want.Key.Lo[:], lo)
+		copy(want.Key.Hi[:], hi)
+		got := dirty(1, 0x55).Segments[:1][0]
+		got.ends(src, dst, ports[0], ports[1])
+		if got.Key != want.Key || got.Side != want.Side || got.Hash != want.Key.Hash() {
+			t.Fatalf("%x %d > %x %d: %+v, want %+v", src, ports[0], dst, ports[1], got, want)
+		}
+	}
+}
