@@ -17,6 +17,15 @@ type Batch struct {
 	// Now is the time of the last frame read, with or without TCP, so that
 	// timers run on while no TCP passes. Zero when no frame was read.
 	Now int64
+	// Start and Clock are the largest time of any frame of the capture up to
+	// the beginning and to the end of this batch, a frame without a time
+	// counting with the time that it has as a Segment. On an interface the Now
+	// of a batch without frames counts, too. Before the first frame they are
+	// math.MinInt64.
+	Start, Clock int64
+	// Monotone: no frame of this batch, with or without TCP, has a time before
+	// that of any earlier frame of the capture.
+	Monotone bool
 }
 
 // Quote is an ICMP or ICMPv6 error that carries the start of a TCP segment.
@@ -32,5 +41,5 @@ type Quote struct {
 func (b *Batch) Reset() {
 	b.Segments = b.Segments[:0]
 	b.Quotes = b.Quotes[:0]
-	b.Now = 0
+	b.Now, b.Start, b.Clock, b.Monotone = 0, never, never, true
 }

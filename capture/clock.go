@@ -11,6 +11,7 @@ type clock struct {
 	exp    uint8  // negative exponent
 	binary bool   // of base 2, else of base 10
 	mul    uint64 // base 10, up to 9 digits: nanoseconds per unit
+	plain  uint64 // below this many units, without an offset, nothing but mul is needed
 	offset int64  // seconds to add
 }
 
@@ -25,6 +26,7 @@ func newClock(resol uint8) clock {
 		for range 9 - c.exp {
 			c.mul *= 10
 		}
+		c.plain = uint64(lastTime)/c.mul + 1
 	}
 	return c
 }
@@ -36,11 +38,14 @@ const lastTime = 9_200_000_000 * int64(1e9)
 // nanos never fails: a time beyond lastTime (about 1678 to 2261) becomes the
 // nearest that is not.
 func (c *clock) nanos(ts uint64) int64 {
-	if c.mul != 0 && c.offset == 0 {
-		if hi, lo := bits.Mul64(ts, c.mul); hi == 0 && lo <= uint64(lastTime) {
-			return int64(lo)
-		}
+	if ts < c.plain && c.offset == 0 {
+		return int64(ts * c.mul)
 	}
+	return c.odd(ts)
+}
+
+// odd is nanos for the resolutions and times that hardly anybody has.
+func (c *clock) odd(ts uint64) int64 {
 	var sec, ns uint64
 	switch {
 	case !c.binary && c.exp <= 19:

@@ -43,9 +43,10 @@ type iface struct {
 
 // cursor walks the frames of one file.
 type cursor interface {
-	// next moves on to the next frame. Errors: io.EOF at the end, whatever
-	// ended it; errYield if going on could block.
-	next(f *frame) error
+	// next moves on to the next frames, and returns how many of fs it filled:
+	// as many as are in view, but one at the least. Errors, without a frame:
+	// io.EOF at the end, whatever ended it; errYield if going on could block.
+	next(fs []frame) (int, error)
 	// state is what both formats keep.
 	state() *walk
 }

@@ -2,7 +2,8 @@ package capture
 
 import (
 	"math"
-	"sort"
+	"slices"
+	"strings"
 
 	"tcpstate/reassembly"
 )
@@ -47,6 +48,15 @@ var reasonNames = [numReasons]string{
 	fragmentLimit:      "fragment-limit",        // given up for want of room
 }
 
+// reasonOrder sorts the reasons by name, as Stats tells of them.
+var reasonOrder = func() (rs [numReasons]reason) {
+	for i := range rs {
+		rs[i] = reason(i)
+	}
+	slices.SortFunc(rs[:], func(a, b reason) int { return strings.Compare(reasonNames[a], reasonNames[b]) })
+	return rs
+}()
+
 // maxDepth bounds packets inside packets, maxHeaders the headers between an
 // IPv6 header and TCP: a frame of nothing but headers must end.
 const (
@@ -63,6 +73,8 @@ type decoder struct {
 	verify bool
 	sel    *selector // nil: everything is selected
 	frags  *reassembly.Fragments
+
+	one [1]frame
 
 	// the frame at hand
 	f     *frame
@@ -82,39 +94,102 @@ type decoder struct {
 	tagged    uint64
 	timeBack  uint64
 	backBy    int64
-	prev      int64
+	timed     bool  // a frame had a time
+	prev      int64 // of the frame before, if timed
 	first     int64
 	last      int64
+	high      int64 // Batch.Clock
 	skips     [numReasons]Skip
 	filterErr error
 }
 
 func newDecoder(sel *selector, verify bool) *decoder {
-	d := &decoder{sel: sel, verify: verify, prev: never, last: never, vlan: NoVLAN}
+	d := &decoder{sel: sel, verify: verify, high: never, vlan: NoVLAN}
 	d.frags = reassembly.NewFragments(reassembly.FragmentLimits{})
 	return d
 }
 
-// frame takes one frame and appends its segment, if it has one, to the batch,
-// which must have room.
+// frame takes one frame, as decode does.
 func (d *decoder) frame(f *frame, b *Batch) {
-	d.frames++
-	var back uint8
-	if !f.untimed {
-		if d.prev == never {
-			d.first = f.time
-		} else if f.time < d.prev {
-			back = TimeBack
-			d.timeBack++
-			d.backBy = max(d.backBy, d.prev-f.time)
-		}
-		d.prev = f.time
-		if f.time > d.last {
-			d.last = f.time
-		}
-		b.Now = f.time
-	}
+	d.one[0] = *f
+	d.decode(d.one[:], b)
+}
 
+// decode takes frames and appends their segments to the batch, which must have
+// room for one of each.
+func (d *decoder) decode(fs []frame, b *Batch) {
+	if d.sel == nil && !d.verify && d.ordered(fs, b) {
+		d.plain(fs, b)
+	} else {
+		for i := range fs {
+			f := &fs[i]
+			d.frames++
+			d.dissect(f, b, d.turn(f, b))
+		}
+	}
+	b.Clock = d.high
+}
+
+// ordered reports whether the times of all frames are known and in order, and
+// keeps them if they are: else each frame takes its turn.
+func (d *decoder) ordered(fs []frame, b *Batch) bool {
+	high := d.high
+	if !d.timed || len(fs) == 0 {
+		return false
+	}
+	for i := range fs {
+		f := &fs[i]
+		if f.time < high || f.untimed {
+			return false
+		}
+		high = f.time
+	}
+	d.prev, d.last, d.high, b.Now = high, high, high, high
+	return true
+}
+
+// plain decodes frames that need nothing but their segments, the usual ones
+// without looking at the decoder's state.
+func (d *decoder) plain(fs []frame, b *Batch) {
+	for {
+		n := len(b.Segments)
+		k := plainFrames(fs, b.Segments[n:n+len(fs)], d.frames)
+		b.Segments = b.Segments[:n+k]
+		d.frames += uint64(k)
+		d.segments += uint64(k)
+		d.selected += uint64(k)
+		if k == len(fs) {
+			return
+		}
+		d.frames++
+		d.dissect(&fs[k], b, 0)
+		fs = fs[k+1:]
+	}
+}
+
+// turn keeps the time of a frame that has none, or not a later one than all
+// before it, or is the first. It returns TimeBack if that is the segment's mark.
+func (d *decoder) turn(f *frame, b *Batch) (back uint8) {
+	b.Monotone = b.Monotone && f.time >= d.high
+	d.high = max(d.high, f.time)
+	if f.untimed {
+		return 0
+	}
+	if !d.timed {
+		d.timed, d.first, d.last = true, f.time, f.time
+	} else if f.time < d.prev {
+		back = TimeBack
+		d.timeBack++
+		d.backBy = max(d.backBy, d.prev-f.time)
+	}
+	d.prev = f.time
+	d.last = max(d.last, f.time)
+	b.Now = f.time
+	return back
+}
+
+// dissect decodes one frame, whatever it is.
+func (d *decoder) dissect(f *frame, b *Batch, back uint8) {
 	d.f, d.b = f, b
 	d.mark, d.depth, d.match = 0, 0, -1
 	d.ntags, d.vlan = 0, NoVLAN
@@ -124,9 +199,7 @@ func (d *decoder) frame(f *frame, b *Batch) {
 		return
 	}
 	b.Segments = b.Segments[:n+1]
-	s.Time = f.time
-	s.Frame = d.frames
-	s.VLAN = d.vlan
+	s.Time, s.Frame, s.VLAN = f.time, d.frames, d.vlan
 	s.Mark |= back
 	if s.Mark&Quoted != 0 {
 		d.quotes++
@@ -173,25 +246,24 @@ func (d *decoder) tag(id uint16) {
 func (d *decoder) stats(st *Stats) {
 	st.Packets, st.Segments, st.Selected = d.frames, d.segments, d.selected
 	st.Quotes, st.TaggedTCP, st.TimeBack, st.BackBy = d.quotes, d.tagged, d.timeBack, d.backBy
-	if d.prev != never {
+	if d.timed {
 		st.First, st.Last = d.first, d.last
 	}
-	skips := d.skips
-	for _, l := range []struct {
-		r    reason
-		lost reassembly.Lost
-	}{
-		{fragmentIncomplete, d.frags.Incomplete()},
-		{fragmentOverlap, d.frags.Overlapping()},
-		{fragmentLimit, d.frags.Evicted()},
-	} {
-		skips[l.r] = Skip{N: l.lost.Fragments, Frame: l.lost.First}
-	}
-	for r, k := range skips {
+	for _, r := range reasonOrder {
+		k := d.skips[r]
+		switch r {
+		case fragmentIncomplete:
+			k = lost(d.frags.Incomplete())
+		case fragmentOverlap:
+			k = lost(d.frags.Overlapping())
+		case fragmentLimit:
+			k = lost(d.frags.Evicted())
+		}
 		if k.N > 0 {
 			k.Reason = reasonNames[r]
 			st.Skipped = append(st.Skipped, k)
 		}
 	}
-	sort.Slice(st.Skipped, func(i, j int) bool { return st.Skipped[i].Reason < st.Skipped[j].Reason })
 }
+
+func lost(l reassembly.Lost) Skip { return Skip{N: l.Fragments, Frame: l.First} }

@@ -108,8 +108,12 @@ func TestDifferCaptures(t *testing.T) {
 		if reason != "" {
 			continue // damaged on purpose, or compressed
 		}
-		var f frame
-		for r.next(&f) == nil {
+		var fs [1]frame
+		for {
+			if _, err := r.next(fs[:]); err != nil {
+				break
+			}
+			f := &fs[0]
 			frames++
 			if f.wire != len(f.data) {
 				continue // gopacket wants whole packets

@@ -10,10 +10,12 @@
 //   - open.go, source.go, batch.go, segment.go, key.go: what callers see
 //   - files.go: one Source of many files; file.go, kind.go: one of them, its
 //     compression, and what it is if it is no capture
-//   - window.go, cursor.go, pcap.go, pcapng.go, clock.go: frames out of octets
+//   - ahead.go: decompression beside all else
+//   - window.go, cursor.go, pcap.go, pcapng.go, clock.go: frames out of octets,
+//     many at a time
 //   - live_libpcap.go, interface.go: frames from an interface
-//   - decode.go, link.go, ip.go, tcp.go, icmp.go, tunnel.go, slow.go: segments
-//     out of frames
+//   - decode.go, plain.go, link.go, ip.go, tcp.go, icmp.go, tunnel.go,
+//     slow.go: segments out of frames
 //   - select.go, filter.go, filter_libpcap.go: which of them are of interest
 //
 // Frames are numbered from 1 as Wireshark numbers them: every packet record of

@@ -1,6 +1,7 @@
 package capture
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/binary"
 	"errors"
@@ -17,6 +18,9 @@ import (
 // octets: what the zstd program itself takes without being asked (--long=27).
 const MaxZstdWindow = 128 << 20
 
+// zipRead is how much of gzip data is read at a time.
+const zipRead = 64 << 10
+
 // input is one file, from its name to the cursor over its frames.
 type input struct {
 	name  string
@@ -28,9 +32,11 @@ type input struct {
 	place int       // among the inputs
 
 	cur     cursor
-	f       frame // the frame that comes next
-	ready   bool  // f is that frame
-	asleep  bool  // closed again until its turn comes; only f.time is valid
+	ahead   int     // how many frames to take from cur at a time
+	frames  []frame // those taken: decoded up to at
+	at      int
+	time    int64 // of the frame that comes next, if it is known or asleep
+	asleep  bool  // closed again until its turn comes
 	ended   bool
 	packets uint64 // taken from it
 	raw     counter
@@ -175,12 +181,17 @@ func (in *input) unzip(w *window) (zip string, r io.Reader, err error) {
 	whole := io.MultiReader(bytes.NewReader(b), w.r)
 	switch {
 	case len(b) >= 2 && b[0] == 0x1f && b[1] == 0x8b:
-		z, err := gzip.NewReader(whole)
+		z, err := gzip.NewReader(bufio.NewReaderSize(whole, zipRead))
 		if err != nil {
 			return "gzip", nil, zipError(err)
 		}
-		in.closers = append(in.closers, func() { z.Close() })
-		return "gzip", &unzipped{z}, nil
+		// It holds nothing that would have to be closed.
+		if !in.one {
+			return "gzip", &unzipped{z}, nil
+		}
+		a := readAhead(&unzipped{z}, !in.wary)
+		in.closers = append(in.closers, a.stop)
+		return "gzip", a, nil
 	case len(b) >= 4 && (binary.LittleEndian.Uint32(b) == 0xfd2fb528 || binary.LittleEndian.Uint32(b)&^15 == 0x184d2a50):
 		// One goroutine reads ahead if there is only one input; with many
 		// the files wait for each other anyway.
@@ -232,37 +243,55 @@ func readReason(err error) string {
 	return "read-error"
 }
 
-// advance makes in.f the next frame. It returns io.EOF at the end and errYield
-// if that could block.
+// framesAhead is how many frames are taken from a file before they are decoded:
+// enough for the change between both to cost nothing, and few enough to stay in
+// the nearest cache with the headers that they point at.
+const framesAhead = 64
+
+// known reports whether the next frame has been taken from the file.
+func (in *input) known() bool { return in.at < len(in.frames) }
+
+// advance takes the next frames, when those before are decoded. It returns
+// io.EOF at the end and errYield if that could block.
 func (in *input) advance() error {
 	if in.ended {
 		return io.EOF
 	}
-	in.ready = false
-	err := in.cur.next(&in.f)
-	if err == io.EOF {
+	if cap(in.frames) < in.ahead {
+		in.frames = make([]frame, in.ahead)
+	}
+	n, err := in.cur.next(in.frames[:in.ahead])
+	in.frames, in.at = in.frames[:n], 0
+	switch {
+	case n > 0:
+		in.time = in.frames[0].time
+	case err == io.EOF:
 		in.ended = true
 		in.close()
-		in.cur.state().w.buf = nil
+		in.drop()
 	}
-	in.ready = err == nil
 	return err
+}
+
+// drop lets go of the memory that reading takes.
+func (in *input) drop() {
+	in.cur.state().w.buf, in.frames, in.at = nil, nil, 0
 }
 
 // sleep gives the file back to the system until its turn comes. It must not
 // have been read beyond its first frame.
 func (in *input) sleep() {
-	if in.wary || in.ended || !in.ready {
+	if in.wary || in.ended || !in.known() {
 		return
 	}
 	in.close()
-	in.cur.state().w.buf = nil
+	in.drop()
 	in.asleep = true
 }
 
 // wake reads up to the first frame again.
 func (in *input) wake() {
-	in.asleep, in.ready = false, false
+	in.asleep = false
 	before := in.cur
 	if err := in.open(); err != nil {
 		in.cur = before

@@ -38,7 +38,7 @@ func Open(o Options) (Source, error) {
 	s := &fileSource{d: newDecoder(newSelector(&o.Selection, expr), o.VerifyChecksums), max: o.MaxPackets}
 	var first error
 	for _, p := range o.Paths {
-		in := &input{name: p, place: len(s.ins), one: len(o.Paths) == 1}
+		in := &input{name: p, place: len(s.ins), one: len(o.Paths) == 1, ahead: 1}
 		if p == "-" {
 			in.stdin, o.Stdin = o.Stdin, nil // it can be read once
 		}
@@ -58,8 +58,8 @@ func Open(o Options) (Source, error) {
 		if expr != nil {
 			// The link type has to be known, which in pcapng stands in front
 			// of the first frame.
-			if in.advance(); in.ready {
-				_, err = expr.program(in.f.ifc.link)
+			if in.advance(); in.known() {
+				_, err = expr.program(in.frames[0].ifc.link)
 			} else if p, ok := in.cur.(*pcapReader); ok {
 				_, err = expr.program(p.ifc.link)
 			} else {
@@ -72,10 +72,16 @@ func Open(o Options) (Source, error) {
 		}
 		// A zstd file holds a window of up to MaxZstdWindow while it is open.
 		if len(o.Paths) > awake || len(o.Paths) > 1 && in.zip == "zstd" {
-			if !in.ready {
+			if !in.known() {
 				in.advance()
 			}
 			in.sleep()
+		}
+	}
+	// With a limit, no frame beyond it may be looked at.
+	if len(s.ins) == 1 || o.MaxPackets == 0 {
+		for _, in := range s.ins {
+			in.ahead = framesAhead
 		}
 	}
 	if len(s.ins) == 0 {
@@ -115,6 +121,7 @@ func (s *fileSource) Stop() { s.stop.Store(true) }
 
 func (s *fileSource) Next(b *Batch) error {
 	b.Reset()
+	b.Start, b.Clock = s.d.high, s.d.high
 	if cap(b.Segments) < BatchSize {
 		b.Segments = make([]Segment, 0, BatchSize)
 	}
@@ -147,39 +154,25 @@ func (s *fileSource) Next(b *Batch) error {
 	return nil
 }
 
-// single reads the only file. The loops below are what a file costs beyond
-// reading it and decoding: no call through an interface stands in the first.
+// single reads the only file.
 func (s *fileSource) single(b *Batch, limit uint64) (err error) {
 	in, d := s.ins[0], s.d
 	w := &in.cur.state().w
 	w.hold = false
-	if in.ready {
-		in.ready = false
-		d.frame(&in.f, b)
+	for {
+		if !in.known() {
+			in.ahead = int(min(framesAhead, uint64(BatchSize-len(b.Segments)), limit-d.frames))
+			if in.ahead == 0 {
+				return nil
+			}
+			if err := in.advance(); err != nil {
+				return err
+			}
+		}
+		d.decode(in.frames, b)
+		in.at = len(in.frames)
 		w.hold = true
 	}
-	if p, ok := in.cur.(*pcapReader); ok {
-		for len(b.Segments) < BatchSize && d.frames < limit {
-			if err = p.next(&in.f); err != nil {
-				break
-			}
-			d.frame(&in.f, b)
-			p.w.hold = true
-		}
-	} else {
-		for len(b.Segments) < BatchSize && d.frames < limit {
-			if err = in.cur.next(&in.f); err != nil {
-				break
-			}
-			d.frame(&in.f, b)
-			w.hold = true
-		}
-	}
-	if err == io.EOF {
-		in.close()
-		w.buf = nil
-	}
-	return err
 }
 
 // merge takes frames from the file whose next one is the earliest.
@@ -187,7 +180,7 @@ func (s *fileSource) merge(b *Batch, limit uint64) error {
 	if !s.merged {
 		s.merged = true
 		for _, in := range s.ins {
-			if in.ready || in.asleep || in.advance() == nil {
+			if in.known() || in.asleep || in.advance() == nil {
 				s.queue = append(s.queue, in)
 			}
 		}
@@ -204,9 +197,9 @@ func (s *fileSource) merge(b *Batch, limit uint64) error {
 			s.settle()
 			continue
 		}
-		if !in.ready {
-			// Its frame was taken in the last round and the next one was
-			// not looked at yet, because that invalidates the frame.
+		if !in.known() {
+			// Its frames were taken in the last round and the next ones were
+			// not looked at yet, because that invalidates the frames.
 			in.cur.state().w.hold = s.d.frames > start
 			if in.advance() == errYield {
 				return errYield
@@ -214,11 +207,38 @@ func (s *fileSource) merge(b *Batch, limit uint64) error {
 			s.settle()
 			continue
 		}
-		in.ready = false
-		in.packets++
-		s.d.frame(&in.f, b)
+		run := in.frames[in.at:s.until(in, int(min(uint64(BatchSize-len(b.Segments)), limit-s.d.frames)))]
+		s.d.decode(run, b)
+		in.at += len(run)
+		in.packets += uint64(len(run))
+		if in.known() {
+			in.time = in.frames[in.at].time
+			s.settle()
+		}
 	}
 	return nil
+}
+
+// until is where the frames of the earliest file end that come before those of
+// all others, counted in in.frames: one at the least, and most at the most.
+func (s *fileSource) until(in *input, most int) int {
+	to := min(in.at+most, len(in.frames))
+	next := in.at + 1
+	if len(s.queue) == 1 {
+		return to
+	}
+	o := s.queue[1]
+	if len(s.queue) > 2 && s.queue[2].before(o) {
+		o = s.queue[2]
+	}
+	last := o.time // the latest time that comes before o
+	if o.place < in.place {
+		last--
+	}
+	for next < to && in.frames[next].time <= last {
+		next++
+	}
+	return next
 }
 
 // settle puts the first of the queue where it belongs now, or takes it out.
@@ -256,15 +276,22 @@ func (s *fileSource) sink(i int) {
 }
 
 func (in *input) before(o *input) bool {
-	return in.f.time < o.f.time || in.f.time == o.f.time && in.place < o.place
+	return in.time < o.time || in.time == o.time && in.place < o.place
 }
 
-func (s *fileSource) Stats() Stats {
-	st := Stats{Damage: slices.Clone(s.unread)}
-	s.d.stats(&st)
+func (s *fileSource) Stats() (st Stats) {
+	s.StatsInto(&st)
+	return st
+}
+
+func (s *fileSource) StatsInto(st *Stats) {
+	st.reset()
+	st.Damage = append(st.Damage, s.unread...)
+	s.d.stats(st)
 	for _, in := range s.ins {
 		c := in.cur.state()
-		fs := FileStats{Name: in.name, Format: c.format, Compression: in.zip, LinkTypes: append([]string(nil), c.links...), Packets: in.packets}
+		// Link types are only ever added: what is told of here stays as it is.
+		fs := FileStats{Name: in.name, Format: c.format, Compression: in.zip, LinkTypes: slices.Clip(c.links), Packets: in.packets}
 		if len(s.ins) == 1 {
 			fs.Packets = s.d.frames
 		}
@@ -287,7 +314,6 @@ func (s *fileSource) Stats() Stats {
 			st.TotalBytes += in.size
 		}
 	}
-	return st
 }
 
 func (s *fileSource) Close() error {

@@ -29,6 +29,10 @@ const (
 // ipv4 takes an IPv4 packet apart (RFC 791). wire is what the frame had left
 // for it on the wire, padding included.
 func (d *decoder) ipv4(p []byte, wire int, s *Segment) bool {
+	if !d.verify && plain4(p, s) {
+		s.Mark = d.mark
+		return true
+	}
 	if len(p) < 20 {
 		return d.skip(truncatedIP)
 	}
@@ -69,6 +73,10 @@ func (d *decoder) ipv4(p []byte, wire int, s *Segment) bool {
 
 // ipv6 takes an IPv6 packet apart (RFC 8200).
 func (d *decoder) ipv6(p []byte, wire int, s *Segment) bool {
+	if !d.verify && plain6(p, s) {
+		s.Mark = d.mark
+		return true
+	}
 	if len(p) < 40 {
 		return d.skip(truncatedIP)
 	}

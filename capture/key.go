@@ -1,7 +1,6 @@
 package capture
 
 import (
-	"bytes"
 	"crypto/rand"
 	"encoding/binary"
 	"math/bits"
@@ -71,29 +70,8 @@ func hash6(a, b, c, d, ports uint64) uint32 {
 // have four octets or both sixteen.
 func (s *Segment) ends(src, dst []byte, sport, dport uint16) {
 	if len(src) == 4 {
-		a, b := binary.BigEndian.Uint32(src), binary.BigEndian.Uint32(dst)
-		var side uint8
-		if a > b || a == b && sport > dport {
-			a, b, sport, dport, side = b, a, dport, sport, 1
-		}
-		s.Key = Key{LoPort: sport, HiPort: dport}
-		binary.BigEndian.PutUint32(s.Key.Lo[:4], a)
-		binary.BigEndian.PutUint32(s.Key.Hi[:4], b)
-		s.Side = side
-		s.Hash = hash4(a, b, uint64(sport)<<16|uint64(dport))
+		s.ends4(binary.BigEndian.Uint32(src), binary.BigEndian.Uint32(dst), sport, dport)
 		return
 	}
-	c := bytes.Compare(src[:16], dst[:16])
-	if c > 0 || c == 0 && sport > dport {
-		src, dst, sport, dport = dst, src, dport, sport
-		s.Side = 1
-	} else {
-		s.Side = 0
-	}
-	k := &s.Key
-	copy(k.Lo[:], src)
-	copy(k.Hi[:], dst)
-	k.LoPort, k.HiPort, k.V6 = sport, dport, true
-	s.Hash = hash6(binary.BigEndian.Uint64(src), binary.BigEndian.Uint64(src[8:]),
-		binary.BigEndian.Uint64(dst), binary.BigEndian.Uint64(dst[8:]), uint64(sport)<<16|uint64(dport))
+	s.ends6((*[16]byte)(src), (*[16]byte)(dst), sport, dport)
 }

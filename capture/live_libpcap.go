@@ -77,6 +77,7 @@ func OpenLive(o LiveOptions) (Source, error) {
 	}
 	s := &liveSource{h: h, name: o.Interface, tick: o.Tick, max: o.MaxPackets, d: newDecoder(newSelector(&o.Selection, nil), false)}
 	s.ifc = iface{link: uint32(h.LinkType()), snap: uint32(o.SnapLen)}
+	s.links[0] = LinkName(s.ifc.link)
 	return s, nil
 }
 
@@ -127,6 +128,7 @@ type liveSource struct {
 	ifc     iface
 	f       frame
 	name    string
+	links   [1]string // what the link type is called
 	tick    time.Duration
 	max     uint64
 	err     error
@@ -145,6 +147,7 @@ func (s *liveSource) Stop() { s.stop.Store(true) }
 // that may still be on their way through the kernel.
 func (s *liveSource) Next(b *Batch) error {
 	b.Reset()
+	b.Start, b.Clock = s.d.high, s.d.high
 	if cap(b.Segments) < BatchSize {
 		b.Segments = make([]Segment, 0, BatchSize)
 	}
@@ -180,20 +183,27 @@ func (s *liveSource) Next(b *Batch) error {
 			return s.err
 		}
 		b.Now = max(time.Now().Add(-s.tick).UnixNano(), s.d.last)
+		s.d.high = max(s.d.high, b.Now)
+		b.Clock = s.d.high
 	}
 	return nil
 }
 
-func (s *liveSource) Stats() Stats {
-	st := Stats{TotalBytes: -1}
-	s.d.stats(&st)
+func (s *liveSource) Stats() (st Stats) {
+	s.StatsInto(&st)
+	return st
+}
+
+func (s *liveSource) StatsInto(st *Stats) {
+	st.reset()
+	st.TotalBytes = -1
+	s.d.stats(st)
 	if now := time.Now(); now.Sub(s.asked) >= time.Second {
 		s.asked = now
 		s.count()
 	}
 	st.Dropped, st.IfDropped = s.dropped, s.ifDrop
-	st.Files = []FileStats{{Name: s.name, Format: "live", LinkTypes: []string{LinkName(s.ifc.link)}, Packets: s.d.frames, SnapLen: s.ifc.snap}}
-	return st
+	st.Files = append(st.Files, FileStats{Name: s.name, Format: "live", LinkTypes: s.links[:], Packets: s.d.frames, SnapLen: s.ifc.snap})
 }
 
 // count reads the kernel's counters.

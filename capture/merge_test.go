@@ -127,3 +127,18 @@ func TestMergeVanished(t *testing.T) {
 		t.Errorf("%d segments, %+v", n, st.Damage)
 	}
 }
+
+// With a limit, what stands behind the last frame is not looked at, as if the
+// files ended there.
+func TestMergeLimit(t *testing.T) {
+	n := ng{}
+	f := plainFrame(plainSeg)
+	dropping := cat(n.section(), n.iface(linkEthernet, 0),
+		n.packet(0, 1, f), n.packet(0, 2, f, n.option(4, le64(3))), n.packet(0, 30, f, n.option(4, le64(40))))
+	for max, dropped := range map[uint64]uint64{1: 0, 2: 3, 6: 43, 0: 43} {
+		r := readAll(t, Options{MaxPackets: max}, dropping, pcapFile(linkEthernet, rec{2000, f, 0}, rec{3000, f, 0}, rec{4000, f, 0}))
+		if r.stats.Dropped != dropped {
+			t.Errorf("limit %d: %d dropped, want %d", max, r.stats.Dropped, dropped)
+		}
+	}
+}

@@ -67,40 +67,56 @@ func newPcap(c walk) (*pcapReader, string) {
 	return r, ""
 }
 
-func (r *pcapReader) next(f *frame) error {
+func (r *pcapReader) next(fs []frame) (k int, err error) {
 	if r.over {
-		return io.EOF
+		return 0, io.EOF
 	}
 	w := &r.w
-	if w.end-w.pos < r.head && !w.fill(r.head) {
-		return r.dry()
+	b := w.buf[w.pos:w.end]
+	for k < len(fs) {
+		size := r.head
+		if len(b) >= size {
+			h := (*[16]byte)(b)
+			var sec, frac, n, wire uint32
+			if r.big {
+				sec, frac = binary.BigEndian.Uint32(h[:]), binary.BigEndian.Uint32(h[4:])
+				n, wire = binary.BigEndian.Uint32(h[8:]), binary.BigEndian.Uint32(h[12:])
+			} else {
+				sec, frac = binary.LittleEndian.Uint32(h[:]), binary.LittleEndian.Uint32(h[4:])
+				n, wire = binary.LittleEndian.Uint32(h[8:]), binary.LittleEndian.Uint32(h[12:])
+			}
+			if r.swap && n > wire {
+				n, wire = wire, n
+			}
+			if n > r.limit {
+				if k > 0 {
+					break
+				}
+				return 0, r.stop("record-too-large", w.offset())
+			}
+			size += int(n)
+			if len(b) >= size {
+				f := &fs[k]
+				f.time = int64(sec)*1e9 + int64(frac)*r.unit
+				f.data = b[r.head:size:size]
+				f.wire = max(int(wire&0x7fffffff), int(n))
+				f.ifc = &r.ifc
+				b = b[size:]
+				k++
+				continue
+			}
+		}
+		if k > 0 {
+			break
+		}
+		if !w.fill(size) {
+			return 0, r.dry()
+		}
+		b = w.buf[w.pos:w.end]
 	}
-	h := w.buf[w.pos : w.pos+16]
-	var sec, frac, n, wire uint32
-	if r.big {
-		sec, frac = binary.BigEndian.Uint32(h), binary.BigEndian.Uint32(h[4:])
-		n, wire = binary.BigEndian.Uint32(h[8:]), binary.BigEndian.Uint32(h[12:])
-	} else {
-		sec, frac = binary.LittleEndian.Uint32(h), binary.LittleEndian.Uint32(h[4:])
-		n, wire = binary.LittleEndian.Uint32(h[8:]), binary.LittleEndian.Uint32(h[12:])
-	}
-	if r.swap && n > wire {
-		n, wire = wire, n
-	}
-	if n > r.limit {
-		return r.stop("record-too-large", w.offset())
-	}
-	size := r.head + int(n)
-	if w.end-w.pos < size && !w.fill(size) {
-		return r.dry()
-	}
-	f.time = int64(sec)*1e9 + int64(frac)*r.unit
-	f.data = w.buf[w.pos+r.head : w.pos+size : w.pos+size]
-	f.wire = max(int(wire&0x7fffffff), int(n))
-	f.ifc = &r.ifc
-	w.pos += size
-	r.packets++
-	return nil
+	w.pos = w.end - len(b)
+	r.packets += uint64(k)
+	return k, nil
 }
 
 func u16(b []byte, big bool) uint16 {

@@ -15,6 +15,8 @@ type Source interface {
 	Next(b *Batch) error
 	// Stats may be called between calls of Next and after the end.
 	Stats() Stats
+	// StatsInto is Stats for who asks often: it keeps the memory of st.
+	StatsInto(st *Stats)
 	Close() error
 }
 
@@ -43,6 +45,11 @@ type Stats struct {
 	Quotes     uint64 // TCP headers quoted in ICMP errors
 	ReadBytes  int64  // octets of input consumed, of all files, before decompression: for progress
 	TotalBytes int64  // sum of the sizes of the input files; -1 if unknown (a pipe)
+}
+
+// reset empties st and keeps its memory.
+func (st *Stats) reset() {
+	*st = Stats{Files: st.Files[:0], Skipped: st.Skipped[:0], Damage: st.Damage[:0]}
 }
 
 // FileStats tells about one input file.

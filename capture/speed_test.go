@@ -3,6 +3,7 @@ package capture
 import (
 	"bytes"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
 	"unsafe"
@@ -55,21 +56,56 @@ func TestNoAllocations(t *testing.T) {
 	for range 5000 {
 		blocks = append(blocks, n.packet(0, 1, frames["tcp"], n.option(4, le64(0)))...)
 	}
-	for name, file := range map[string][]byte{"pcap": speedFile(5000), "pcapng": cat(n.section(), n.iface(1, 0), blocks)} {
-		p := filepath.Join(t.TempDir(), "a")
-		if err := os.WriteFile(p, file, 0o600); err != nil {
-			t.Fatal(err)
+	pcapng := cat(n.section(), n.iface(1, 0), blocks)
+	for _, c := range []struct {
+		name  string
+		files [][]byte
+	}{
+		{"pcap", [][]byte{speedFile(5000)}}, {"pcapng", [][]byte{pcapng}},
+		{"merge", [][]byte{speedFile(5000), pcapng, speedFile(5000)}},
+	} {
+		var paths []string
+		for _, f := range c.files {
+			paths = append(paths, filepath.Join(t.TempDir(), "a"))
+			if err := os.WriteFile(paths[len(paths)-1], f, 0o600); err != nil {
+				t.Fatal(err)
+			}
 		}
-		s, err := Open(Options{Paths: []string{p}})
+		s, err := Open(Options{Paths: paths})
 		if err != nil {
 			t.Fatal(err)
 		}
 		var b Batch
+		var st Stats
 		s.Next(&b) // makes the buffers
-		if a := testing.AllocsPerRun(3, func() { s.Next(&b) }); a != 0 {
-			t.Errorf("%s: %v allocations a batch", name, a)
+		s.StatsInto(&st)
+		if a := testing.AllocsPerRun(2, func() { s.Next(&b) }); a != 0 || len(b.Segments) != BatchSize {
+			t.Errorf("%s: %v allocations for a batch of %d", c.name, a, len(b.Segments))
+		}
+		if a := testing.AllocsPerRun(10, func() { s.StatsInto(&st) }); a != 0 || len(st.Files) != len(paths) {
+			t.Errorf("%s: %v allocations for statistics", c.name, a)
 		}
 		s.Close()
+	}
+}
+
+// What each frame goes through, and is too small to be called.
+func TestInlined(t *testing.T) {
+	tool, err := exec.LookPath("go")
+	if err != nil {
+		lacking(t, "the go tool in PATH")
+	}
+	out, err := exec.Command(tool, "build", "-gcflags=-m", ".").CombinedOutput()
+	if err != nil {
+		t.Skipf("go build: %v, %s", err, out)
+	}
+	for _, f := range []string{
+		"mix", "hash4", "(*clock).nanos", "(*window).need", "(*decoder).skip", "(*decoder).tag", "(*input).known", "(*input).before",
+		"(*Segment).Has", "(*Segment).SeqLen", "u32",
+	} {
+		if !bytes.Contains(out, []byte(": can inline "+f+"\n")) {
+			t.Errorf("%s is called", f)
+		}
 	}
 }
 

@@ -56,23 +56,14 @@ func (d *decoder) tcp(src, dst, p []byte, n int, s *Segment) bool {
 	if s.HdrLen = uint16(head + 20); len(src) == 16 {
 		s.HdrLen += 20
 	}
-	s.TSVal, s.TSEcr, s.MSS = 0, 0, 0
-	s.WScale, s.Opts = NoWScale, 0
 	s.Mark = d.mark
 	s.Window = binary.BigEndian.Uint16(p[14:])
 	if len(p) < head {
+		s.optioned(nil)
 		s.Mark |= Cut
 		return true
 	}
-	if head > 20 {
-		o := p[20:head]
-		if head == 32 && binary.BigEndian.Uint32(o) == 0x0101080a { // nearly every segment with data
-			s.Opts = OptTS
-			s.TSVal, s.TSEcr = binary.BigEndian.Uint32(o[4:]), binary.BigEndian.Uint32(o[8:])
-		} else {
-			s.options(o)
-		}
-	}
+	s.optioned(p[20:head])
 	// A joined datagram is not held whole, so its sum cannot be taken.
 	if d.verify && len(p) >= n && s.Mark&Reassembled == 0 && !checksumOK(src, dst, p[:n]) {
 		s.Mark |= BadChecksum

@@ -18,8 +18,9 @@ type reader struct {
 	ended atomic.Bool   // set by stop
 }
 
-// filled is one batch with the statistics after it. With an error the batch
-// may be empty, and nothing comes after it.
+// filled is one batch with the statistics after it, which hold until the next
+// one is received. With an error the batch may be empty, and nothing comes after
+// it.
 type filled struct {
 	batch *capture.Batch
 	stats capture.Stats
@@ -29,6 +30,36 @@ type filled struct {
 // batchesInFlight: one is filled, one waits, the others are followed.
 const batchesInFlight = tracker.InFlight + 2
 
+// account takes the statistics after each batch. They lie in turn in more
+// places than there are batches on their way, so that who holds those of the
+// batch received last still holds them when all others are filled.
+type account struct {
+	src   capture.Source
+	turns [batchesInFlight + 1]capture.Stats
+	last  int
+	count uint
+}
+
+// Of many files the statistics take longer to tell than a batch to read. Only
+// the progress bar asks about them in between, and a source that may wait,
+// which then can be left as it is.
+const (
+	manyFiles  = 16
+	everyBatch = 64 // of many files
+)
+
+// after returns the statistics after a batch, or after one shortly before.
+func (a *account) after(err error) capture.Stats {
+	st := &a.turns[a.last]
+	a.count++
+	if err == nil && len(st.Files) > manyFiles && st.TotalBytes >= 0 && a.count%everyBatch != 0 {
+		return *st
+	}
+	a.last = (a.last + 1) % len(a.turns)
+	a.src.StatsInto(&a.turns[a.last])
+	return a.turns[a.last]
+}
+
 func startReader(src capture.Source) *reader {
 	r := &reader{full: make(chan filled, batchesInFlight), empty: make(chan *capture.Batch, batchesInFlight), done: make(chan struct{})}
 	for range batchesInFlight {
@@ -36,6 +67,7 @@ func startReader(src capture.Source) *reader {
 	}
 	go func() {
 		defer src.Close() // by the goroutine that reads: a live handle wants it so
+		acc := account{src: src}
 		for {
 			var b *capture.Batch
 			select {
@@ -49,7 +81,7 @@ func startReader(src capture.Source) *reader {
 			} else {
 				m.err = src.Next(b)
 			}
-			m.stats = src.Stats()
+			m.stats = acc.after(m.err)
 			select {
 			case <-r.done:
 				return
