@@ -11,7 +11,7 @@ type census struct {
 // move counts one endpoint's change.
 func (c *census) move(from State, fc Certainty, to State, tc Certainty, now int64) {
 	if c.t != nil {
-		c.t.log.moves = append(c.t.log.moves, move{c.t.moment, now, mk(from, fc), mk(to, tc)})
+		c.t.log.moves = append(c.t.log.moves, move{c.t.instant, now, mk(from, fc), mk(to, tc)})
 		return
 	}
 	c.n[from][fc]--
@@ -21,7 +21,7 @@ func (c *census) move(from State, fc Certainty, to State, tc Certainty, now int6
 // add counts an endpoint that is new.
 func (c *census) add(s State, cert Certainty, now int64) {
 	if c.t != nil {
-		c.t.log.moves = append(c.t.log.moves, move{c.t.moment, now, noState, mk(s, cert)})
+		c.t.log.moves = append(c.t.log.moves, move{c.t.instant, now, noState, mk(s, cert)})
 		return
 	}
 	c.count(s, cert, now)

@@ -165,7 +165,7 @@ func (t *Tracker) forgetResidue() {
 	if t.table.shapes.all[s.who>>idBits].holder < 2 {
 		t.begin(0)
 		t.k.now = t.now
-		t.moment.phase, t.moment.at, t.moment.id = folding, math.MaxInt64, s.who&idMask
+		t.instant.phase, t.instant.at, t.instant.id = folding, math.MaxInt64, s.who&idMask
 		t.expireFolded(r, s.at)
 	}
 	t.forget(r, &s.name, s.who)

@@ -39,7 +39,7 @@ func (t *Tracker) foldDue(frame uint64) {
 	q := &t.folds.now
 	for n := len(*q); n > 0; n-- { // what is added on the way waits for the next time
 		a := q.pop()
-		t.moment.phase, t.moment.at, t.moment.id = folding, a.due, a.id
+		t.instant.phase, t.instant.at, t.instant.id = folding, a.due, a.id
 		slot := a.ref - 1
 		e := t.table.at(slot)
 		if e.foldAt != a.due {

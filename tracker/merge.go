@@ -29,7 +29,7 @@ func (p *Parallel) count() {
 		of := 0
 		for i, j := range p.ready {
 			if at[i] < len(j.moves) {
-				if m := &j.moves[at[i]]; best == nil || m.before(&best.moment) {
+				if m := &j.moves[at[i]]; best == nil || m.before(&best.instant) {
 					best, of = m, i
 				}
 			}
@@ -54,7 +54,7 @@ func (p *Parallel) tell() {
 		of := 0
 		for i, j := range p.ready {
 			if at[i] < len(j.items) {
-				if x := &j.items[at[i]]; best == nil || x.before(&best.moment) {
+				if x := &j.items[at[i]]; best == nil || x.before(&best.instant) {
 					best, of = x, i
 				}
 			}

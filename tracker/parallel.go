@@ -19,7 +19,7 @@ type Parallel struct {
 	obs     Observer
 	workers []*worker
 	flight  []*capture.Batch // handed to the workers, the oldest first
-	ready   []*journal       // of the batch in hand, by worker
+	ready   []*transcript    // of the batch in hand, by worker
 	numbers numbers
 	census  census
 	usage   *Usage
@@ -29,8 +29,8 @@ type Parallel struct {
 type worker struct {
 	*Tracker
 	in   chan *capture.Batch
-	out  chan *journal
-	free chan *journal
+	out  chan *transcript
+	free chan *transcript
 	done chan struct{}
 }
 
@@ -50,11 +50,11 @@ func NewParallel(cfg Config, n int, obs Observer) *Parallel {
 		return p
 	}
 	for i := range n {
-		w := &worker{Tracker: New(cfg, obs), in: make(chan *capture.Batch, InFlight), out: make(chan *journal, InFlight),
-			free: make(chan *journal, InFlight), done: make(chan struct{})}
+		w := &worker{Tracker: New(cfg, obs), in: make(chan *capture.Batch, InFlight), out: make(chan *transcript, InFlight),
+			free: make(chan *transcript, InFlight), done: make(chan struct{})}
 		w.shard(uint32(i), uint32(n), obs)
 		for range InFlight {
-			w.free <- new(journal)
+			w.free <- new(transcript)
 		}
 		p.workers = append(p.workers, w)
 		go w.run()

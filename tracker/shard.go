@@ -2,9 +2,9 @@ package tracker
 
 import "tcpstate/capture"
 
-// journal is what one worker has to say of one batch, in the order in which a
+// transcript is what one worker has to say of one batch, in the order in which a
 // single tracker would have come to it.
-type journal struct {
+type transcript struct {
 	items  []item
 	moves  []move
 	opened []uint64 // frames at which streams began
@@ -19,15 +19,15 @@ type journal struct {
 // span is where a case's events and quotes begin.
 type span struct{ event, quote int }
 
-func (j *journal) reset() {
+func (j *transcript) reset() {
 	j.items, j.moves, j.opened, j.steps, j.lives = j.items[:0], j.moves[:0], j.opened[:0], j.steps[:0], j.lives[:0]
 	j.cases, j.trails, j.events, j.quotes = j.cases[:0], j.trails[:0], j.events[:0], j.quotes[:0]
 }
 
-// moment orders what happens within a batch: by the segment on whose arrival it
+// instant orders what happens within a batch: by the segment on whose arrival it
 // happens. Before that segment itself comes what is folded then, and the timers
 // that have run out.
-type moment struct {
+type instant struct {
 	at    int64  // of a fold the frame it was due at, of a timer its time
 	id    uint64 // of the life, of these two
 	pos   uint32 // of the segment in the batch
@@ -42,8 +42,8 @@ const (
 	arriving
 )
 
-// before puts moments in order. Equal ones are one worker's.
-func (m *moment) before(o *moment) bool {
+// before puts instants in order. Equal ones are one worker's.
+func (m *instant) before(o *instant) bool {
 	switch {
 	case m.pos != o.pos:
 		return m.pos < o.pos
@@ -57,14 +57,14 @@ func (m *moment) before(o *moment) bool {
 
 // item is one thing to be told: a transition, or a life.
 type item struct {
-	moment
+	instant
 	life  bool
 	index uint32
 }
 
 // move is one change of the census. An endpoint that is new has no from.
 type move struct {
-	moment
+	instant
 	now      int64
 	from, to step8
 }
@@ -80,7 +80,7 @@ func (t *Tracker) shard(index, of uint32, o Observer) {
 	t.census.t = t
 	if o.Transition != nil {
 		t.obs.Transition = func(x *Transition) {
-			t.log.items = append(t.log.items, item{t.moment, false, uint32(len(t.log.steps))})
+			t.log.items = append(t.log.items, item{t.instant, false, uint32(len(t.log.steps))})
 			t.log.steps = append(t.log.steps, *x)
 		}
 	}
@@ -94,7 +94,7 @@ func (t *Tracker) shard(index, of uint32, o Observer) {
 		}
 	}
 	t.obs.Life = func(l *Life) {
-		t.log.items = append(t.log.items, item{t.moment, true, uint32(len(t.log.lives))})
+		t.log.items = append(t.log.items, item{t.instant, true, uint32(len(t.log.lives))})
 		t.log.lives = append(t.log.lives, *l)
 	}
 }

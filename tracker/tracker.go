@@ -45,8 +45,8 @@ type Tracker struct {
 
 	// Of one worker of several (shard.go).
 	index, of uint32
-	log       *journal // of the batch in hand
-	moment    moment
+	log       *transcript // of the batch in hand
+	instant   instant
 
 	first [sparseFrom]capture.Key // connections, until sparse is decided
 	begun int
@@ -100,7 +100,7 @@ func (t *Tracker) Process(b *capture.Batch) {
 			t.prefetch(b.Segments[i:min(i+ahead, len(b.Segments))])
 		}
 		s := &b.Segments[i]
-		t.moment.pos = uint32(i)
+		t.instant.pos = uint32(i)
 		if s.Frame >= t.foldNext {
 			t.foldDue(s.Frame)
 		}
@@ -112,12 +112,12 @@ func (t *Tracker) Process(b *capture.Batch) {
 		if t.of > 1 && !t.mine(s.Hash) {
 			continue
 		}
-		t.moment.phase = arriving
+		t.instant.phase = arriving
 		t.segment(s)
 	}
 	if b.Now > t.now && b.Now != 0 {
 		t.now = b.Now
-		t.moment.pos = uint32(len(b.Segments))
+		t.instant.pos = uint32(len(b.Segments))
 		t.advance(b.Now)
 	}
 }
@@ -184,7 +184,7 @@ func (t *Tracker) advance(now int64) {
 		}
 		t.begin(0)
 		t.k.now = a.due
-		t.moment.phase, t.moment.at, t.moment.id = ringing, a.due, a.id
+		t.instant.phase, t.instant.at, t.instant.id = ringing, a.due, a.id
 		switch a.ref & kindMask {
 		case kindEmbryo:
 			t.expireEmbryo(a.ref, a.due)
