@@ -15,7 +15,8 @@ type Tracker struct {
 	table  table
 	alarms alarms
 	census census
-	usage  Usage
+	usage  journal
+	counts Usage
 	totals Totals
 	k      sink
 	next   uint64 // the next stream number
@@ -66,13 +67,22 @@ func (t *Tracker) Process(b *capture.Batch) {
 		if s.Time > t.now {
 			t.now = s.Time
 			t.advance(s.Time)
+			t.usage.clock = s.Time
 		}
 		t.segment(s)
 	}
 	if b.Now > t.now && b.Now != 0 {
 		t.now = b.Now
 		t.advance(b.Now)
+		t.usage.clock = b.Now
 	}
+	t.count()
+}
+
+// count applies what connections came to hold.
+func (t *Tracker) count() {
+	t.counts.apply(&t.usage.log)
+	t.usage.log.empty()
 }
 
 // advance fires the timers that are due at or before now.
@@ -117,7 +127,10 @@ func (t *Tracker) after(e *entry, slot uint32) {
 		c.mode &^= ended
 	}
 	if t.k.moved {
-		t.usage.follow(e, slot, &t.k)
+		t.usage.follow(c, &e.held, &t.k)
+		if t.usage.full() {
+			t.count()
+		}
 	}
 	d := c.due()
 	if c.mode&(ended|reported) == ended {
