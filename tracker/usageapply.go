@@ -15,7 +15,7 @@ type source struct {
 type step struct {
 	g       *gain
 	service uint32 // index plus one
-	client  uint32
+	client  uint32 // 0 where no pair is meant; an IPv4 address that is 0 is only fetched late
 	hash    uint64 // of the pair
 }
 
@@ -52,6 +52,7 @@ func (u *Usage) apply(logs ...*usageLog) {
 				n++
 			}
 		}
+		u.pairs.touch(block[:n])
 		for i := range block[:n] {
 			u.step(&block[i])
 		}
@@ -100,7 +101,7 @@ func (u *Usage) look(x *step, s *source, g *gain) {
 		}
 		s.services = append(s.services, n)
 	}
-	x.g, x.service = g, s.services[i-1]
+	x.g, x.service, x.client = g, s.services[i-1], 0
 	if g.what.in()&inPair == 0 {
 		return
 	}
@@ -115,7 +116,6 @@ func (u *Usage) look(x *step, s *source, g *gain) {
 		x.client = s.hosts[x.client-1]
 	}
 	x.hash = u.pairs.hash(x.client, x.key())
-	u.pairs.touch(x.hash)
 }
 
 // key is what the cell of the pair has of the service.

@@ -1,6 +1,9 @@
 package tracker
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"slices"
+)
 
 // journal is the worker's half of Usage: it writes down what the connections of
 // one worker come to hold, and shares nothing with others. It knows services and
@@ -59,8 +62,8 @@ func (j *journal) follow(c *Conn, h *held, k *sink) {
 	if c.client != 0 {
 		port = c.Key.HiPort
 	}
-	g := gain{time: k.now, where: frame<<portBits | uint64(port), life: lifeID(c.id, c.incarnation), what: timer}
-	j.out(&h.heldBrief, &g, h.what.in()&^was|was&^want)
+	m := moment{k.now, frame<<portBits | uint64(port), lifeID(c.id, c.incarnation), timer}
+	j.out(&h.heldBrief, &m, h.what.in()&^was|was&^want)
 	if turned {
 		*h = held{}
 		if c.client != 0 {
@@ -68,49 +71,56 @@ func (j *journal) follow(c *Conn, h *held, k *sink) {
 		}
 	}
 	if in := want &^ was; in != 0 {
-		j.in(c, h, &g, was, in, k)
+		j.in(c, h, &m, was, in, k)
 	}
 	h.what = h.what.with(want)
 }
 
+// moment is what the gains of one change share.
+type moment struct {
+	time  int64
+	where uint64
+	life  uint64
+	timer standing // gainTimer, if it was one
+}
+
 // out writes down that the connection stands in some counts no more.
-func (j *journal) out(h *heldBrief, g *gain, bits counted) {
-	bits &^= inOpened
-	h.what &^= standing(bits)
-	g.what &= gainTimer
-	g.name, g.from = h.name, 0
-	j.write(h, *g, bits)
+func (j *journal) out(h *heldBrief, m *moment, bits counted) {
+	if bits &^= inOpened; bits != 0 {
+		h.what &^= standing(bits)
+		j.write(h, m, bits, 0, 0)
+	}
 }
 
 // in writes down that it comes to stand in some, having stood in others.
-func (j *journal) in(c *Conn, h *held, g *gain, was, in counted, k *sink) {
+func (j *journal) in(c *Conn, h *held, m *moment, was, in counted, k *sink) {
 	if in&inAttempts != 0 {
 		if cl := c.at(c.client); cl.state() == SynSent && cl.synAt == k.now {
 			h.syn = uint32(k.frame)
 		}
 	}
 	j.find(c, &h.heldBrief, in)
-	if name := uint32(c.firstFrame); h.name != name {
-		if kept := h.what.in() &^ inOpened; kept != 0 {
-			g.name, g.from = name, h.name
-			g.what |= gainRenamed
-			j.write(&h.heldBrief, *g, kept)
-		}
+	if before, name := h.name, uint32(c.firstFrame); before != name {
 		h.name = name
+		if kept := h.what.in() &^ inOpened; kept != 0 {
+			j.write(&h.heldBrief, m, kept, gainRenamed, before)
+		}
 	}
-	g.what = g.what&gainTimer | gainMore
-	g.name = h.name
 	bits := in & (inUsed | inAttempts | inAnswered | inOpened)
 	if was&inUsed != 0 {
 		bits &^= inOpened // it carries on a life that was opened
 	}
+	frame := m.where >> portBits
 	if bits != 0 {
-		g.from = 0
+		from := uint32(0)
 		// The low half of a frame's number tells it from all near ones.
-		if ago := uint32(g.frame()) - h.syn; h.syn != 0 && g.frame()-uint64(ago) >= c.firstFrame {
-			g.from = ago + 1
+		if ago := uint32(frame) - h.syn; h.syn != 0 && frame-uint64(ago) >= c.firstFrame {
+			from = ago + 1
 		}
-		j.write(&h.heldBrief, *g, bits)
+		j.write(&h.heldBrief, m, bits, gainMore, from)
+	}
+	if in&(inWait|inHeld) == 0 {
+		return
 	}
 	// TIME-WAIT begins with the holder's own FIN, if it closed first.
 	for _, x := range [...]struct {
@@ -120,26 +130,26 @@ func (j *journal) in(c *Conn, h *held, g *gain, was, in counted, k *sink) {
 		if in&x.bit == 0 {
 			continue
 		}
-		g.from = 0
+		from := uint32(0)
 		if c.notes.finSide == x.side && c.notes.finFrame != 0 {
-			if ago := g.frame() - c.notes.finFrame; ago < 1<<32-1 {
-				g.from = uint32(ago) + 1
+			if ago := frame - c.notes.finFrame; ago < 1<<32-1 {
+				from = uint32(ago) + 1
 			}
 		}
-		j.write(&h.heldBrief, *g, x.bit)
+		j.write(&h.heldBrief, m, x.bit, gainMore, from)
 	}
 }
 
 // drop counts a connection out of which nothing else is known any more, when a
 // timer ends its TIME-WAIT.
 func (j *journal) drop(h *heldBrief, bits counted, now int64) {
-	j.out(h, &gain{time: now, what: gainTimer}, h.what.in()&bits)
+	j.out(h, &moment{time: now, timer: gainTimer}, h.what.in()&bits)
 }
 
-// write puts a gain into the log, if its groups have room.
-func (j *journal) write(h *heldBrief, g gain, bits counted) {
-	service := h.what.service()
-	if service == noRoom {
+// write puts a gain into the log, if its groups have room. It is put together
+// there: to copy what was just written in parts is slow.
+func (j *journal) write(h *heldBrief, m *moment, bits counted, kind standing, from uint32) {
+	if h.what.service() == noRoom {
 		return
 	}
 	if h.client == noRoom && h.what&standV6 != 0 {
@@ -148,15 +158,16 @@ func (j *journal) write(h *heldBrief, g gain, bits counted) {
 	if bits == 0 {
 		return
 	}
-	if g.time < j.clock && j.logged < j.clock {
+	if m.time < j.clock && j.logged < j.clock {
 		j.log.gains = append(j.log.gains, gain{time: j.clock})
-		j.logged = j.clock
 	}
-	j.logged = max(j.logged, g.time)
-	g.client = h.client
-	g.what |= h.what&standV6 | standing(bits)
-	g.what = g.what.of(service)
-	j.log.gains = append(j.log.gains, g)
+	j.logged = max(j.logged, j.clock, m.time)
+	n := len(j.log.gains)
+	j.log.gains = slices.Grow(j.log.gains, 1)[:n+1]
+	g := &j.log.gains[n]
+	g.time, g.where, g.life = m.time, m.where, m.life
+	g.client, g.name, g.from = h.client, h.name, from
+	g.what = kind | m.timer | h.what&(standV6|serviceMask<<serviceShift) | standing(bits)
 }
 
 // counts tells what the connection is to be counted in, having been in in.

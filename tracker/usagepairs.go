@@ -7,16 +7,16 @@ import (
 )
 
 // pairs finds pairs: by the client and the service, in a table where each has
-// its place in one of two lines of the cache. Of as many as maxExact everything
+// its cell in one of two places. Of as many as maxExact everything
 // is kept. Most of what comes beyond has one connection and never a second: that
 // is kept in the cell alone, and becomes a group when a second joins.
 type pairs struct {
-	cells   []pairCell // in lines
+	cells   []pairCell // perPlace to a place
 	n       uint32
 	full    slab[group]
 	seed    [4]uint64
-	base    int64 // when the first was counted
-	touched standing
+	base    int64    // when the first was counted
+	touched standing // for touch to have a result
 }
 
 // pairCell is a pair in the table. Either rest is the index of its group, or
@@ -40,12 +40,12 @@ const (
 	// restTime is how many bits of rest are the time: three days of nanoseconds.
 	restTime = 48
 
-	perLine = 4
+	perPlace = 8 // two neighbouring lines of the cache
 
 	// maxExact is how many pairs are told of whatever they hold.
 	maxExact = 1 << 13
-	// maxCells bounds the table: it takes 11 MiB.
-	maxCells = 11 << 16
+	// maxCells bounds the table: it takes 12 MiB.
+	maxCells = 12 << 16
 )
 
 // idle cells hold one connection that counts no more.
@@ -66,19 +66,33 @@ func (p *pairs) hash(client uint32, key standing) uint64 {
 	return hi ^ lo
 }
 
-// lines are where a pair may lie.
-func (p *pairs) lines(hash uint64) (a, b uint32) {
-	n := uint64(len(p.cells) / perLine)
-	return uint32(hash>>32*n>>32) * perLine, uint32(hash&(1<<32-1)*n>>32) * perLine
+// places are the two where a pair may lie, as the first of their cells.
+func (p *pairs) places(hash uint64) (a, b uint32) {
+	n := uint64(len(p.cells) / perPlace)
+	return uint32(hash>>32*n>>32) * perPlace, uint32(hash&(1<<32-1)*n>>32) * perPlace
 }
 
-// touch has the line of a pair that is to be looked up soon fetched, while
-// others are.
-func (p *pairs) touch(hash uint64) {
-	if len(p.cells) > 0 {
-		a, _ := p.lines(hash)
-		p.touched ^= p.cells[a].what
+// touch has the places of pairs that are to be looked up soon fetched, all at
+// the same time.
+func (p *pairs) touch(steps []step) {
+	if len(p.cells) == 0 {
+		return
 	}
+	touched := standing(0)
+	for i := range steps {
+		if steps[i].client != 0 {
+			a, _ := p.places(steps[i].hash)
+			touched ^= p.cells[a].what ^ p.cells[a+perPlace/2].what
+		}
+	}
+	for i := range steps {
+		if steps[i].client != 0 {
+			if a, b := p.places(steps[i].hash); p.cells[a+perPlace-1].what != 0 { // it is full
+				touched ^= p.cells[b].what ^ p.cells[b+perPlace/2].what
+			}
+		}
+	}
+	p.touched = touched
 }
 
 // find returns a pair's cell; nil if it has none.
@@ -86,16 +100,23 @@ func (p *pairs) find(client uint32, key standing, hash uint64) *pairCell {
 	if len(p.cells) == 0 {
 		return nil
 	}
-	a, b := p.lines(hash)
-	for _, at := range [2]uint32{a, b} {
-		line := (*[perLine]pairCell)(p.cells[at:])
-		for i := range line {
-			if c := &line[i]; c.client == client && c.what&cellKey == key {
+	a, b := p.places(hash)
+	for {
+		place := (*[perPlace]pairCell)(p.cells[a:])
+		for i := range place {
+			c := &place[i]
+			if c.client == client && c.what&cellKey == key {
 				return c
 			}
+			if c.what == 0 {
+				return nil
+			}
 		}
+		if a == b {
+			return nil
+		}
+		a = b // only what found the first one full lies there
 	}
-	return nil
 }
 
 // add makes a cell for a pair that has none; nil if there is no room.
@@ -112,101 +133,84 @@ func (p *pairs) add(client uint32, key standing, hash uint64) *pairCell {
 	}
 }
 
-// room finds a free cell for a pair, or makes one.
+// room is a cell that may be overwritten by a pair of which none is kept: a free
+// one; where the table is about to be full, an idle one; and otherwise one of
+// which the pair moves to its other place. nil if there is none.
 func (p *pairs) room(hash uint64) *pairCell {
-	if len(p.cells) == 0 {
+	if p.n >= uint32(len(p.cells))/8*7 && len(p.cells) < maxCells {
 		return nil
 	}
-	a, b := p.lines(hash)
-	i, j := p.free(a), p.free(b)
-	if i < 0 {
-		i = j
-	} else if j >= 0 && uint32(j)-b < uint32(i)-a {
-		i = j // the emptier line
+	a, b := p.places(hash)
+	c := p.spare(a, false)
+	if c == nil {
+		c = p.spare(b, false)
 	}
-	if i < 0 && len(p.cells) == maxCells && p.n > maxCells/5*4 {
-		for _, at := range [2]uint32{a, b} {
-			for k := range perLine {
-				if c := &p.cells[int(at)+k]; c.idle() {
-					return c // nobody asks for it again, most likely
-				}
-			}
+	full := p.n > maxCells/5*4
+	if c == nil && full {
+		if c = p.spare(a, true); c == nil {
+			c = p.spare(b, true)
 		}
 	}
-	for depth := 0; i < 0 && depth < 2; depth++ {
-		if i = p.clear(a, depth); i < 0 {
-			i = p.clear(b, depth)
+	far := 1
+	if p.n > maxCells/16*15 {
+		far = 0 // by then the way is long, and idle ones are near if there are any
+	}
+	for depth := 0; c == nil && depth <= far; depth++ {
+		if c = p.vacate(a, full, depth); c == nil {
+			c = p.vacate(b, full, depth)
 		}
 	}
-	if i < 0 {
-		return nil
-	}
-	p.n++
-	return &p.cells[i]
+	return c
 }
 
-// free returns a free cell of a line: -1 if there is none. Lines fill from
-// their first cell on.
-func (p *pairs) free(at uint32) int {
-	for k := range perLine {
-		if p.cells[int(at)+k].what == 0 {
-			return int(at) + k
+// vacate finds another cell for a pair of the place, and returns its old one. In
+// the pair's other place another may have to go before.
+func (p *pairs) vacate(at uint32, idle bool, depth int) *pairCell {
+	for k := range uint32(perPlace) {
+		c := &p.cells[at+k]
+		x, y := p.places(p.hash(c.client, c.what&cellKey))
+		if x == at {
+			x = y
+		}
+		to := p.spare(x, idle)
+		if to == nil && depth > 0 {
+			to = p.vacate(x, idle, depth-1)
+		}
+		if to != nil {
+			*to = *c
+			return c
 		}
 	}
-	return -1
+	return nil
 }
 
-// clear frees a cell of a line: what lies there moves to its other line, from
-// which others may have to move before.
-func (p *pairs) clear(at uint32, depth int) int {
-	for k := range perLine {
-		c := &p.cells[int(at)+k]
-		moves := *c
-		a, b := p.lines(p.hash(moves.client, moves.what&cellKey))
-		if a == at {
-			a = b
+// spare is a free cell of a place, or an idle one; nil if there is none. A place
+// fills from its first cell on, and is never emptied.
+func (p *pairs) spare(at uint32, idle bool) *pairCell {
+	place := (*[perPlace]pairCell)(p.cells[at:])
+	for i := range place {
+		if c := &place[i]; c.what == 0 {
+			p.n++
+			return c
+		} else if idle && c.idle() {
+			return c
 		}
-		i := p.free(a)
-		if i < 0 && depth > 0 && a != at {
-			i = p.clear(a, depth-1)
-		}
-		if c.what != 0 { // it may have moved meanwhile
-			if i < 0 || *c != moves {
-				continue
-			}
-			p.cells[i], *c = moves, pairCell{}
-		}
-		return int(at) + k
 	}
-	return -1
+	return nil
 }
 
 // grow makes the table larger.
 func (p *pairs) grow() {
 	old := p.cells
-	n := min(max(64, 8*len(old)), maxCells)
-	for {
-		p.cells, p.n = make([]pairCell, n), 0
-		if p.fill(old) || n == maxCells {
-			return
-		}
-		n = min(2*n, maxCells)
-	}
-}
-
-// fill puts cells into an empty table, and reports that all found room.
-func (p *pairs) fill(old []pairCell) bool {
+	p.cells, p.n = make([]pairCell, min(max(64, 8*len(old)), maxCells)), 0
 	for i := range old {
 		if old[i].what == 0 {
 			continue
 		}
-		c := p.room(p.hash(old[i].client, old[i].what&cellKey))
-		if c == nil {
-			return false
+		if c := p.room(p.hash(old[i].client, old[i].what&cellKey)); c != nil {
+			*c = old[i]
 		}
-		*c = old[i]
 	}
-	return true
 }
 
 // alone applies a gain to a cell that has no group: false if it comes to more
