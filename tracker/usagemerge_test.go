@@ -212,7 +212,7 @@ func TestPairsAreBounded(t *testing.T) {
 			l.empty()
 		}
 	}
-	const holding, passing = 600_000, 1_000_000
+	const holding, passing = 600_000, 400_000
 	for i := range holding {
 		put(i, gainMore, inOpened|inUsed)
 	}
@@ -237,11 +237,61 @@ func TestPairsAreBounded(t *testing.T) {
 	if n != holding || u.Lost != 0 {
 		t.Errorf("%d pairs hold something, not %d; %d lost", n, holding, u.Lost)
 	}
-	for i := range maxCells {
+	for i := range maxCells - holding + 10_000 {
 		put(holding+passing+i, gainMore, inOpened|inUsed)
 	}
 	u.apply(&l)
 	if u.Lost == 0 || u.pairs.n > maxCells {
 		t.Errorf("%d lost; %d cells in use of %d", u.Lost, u.pairs.n, len(u.pairs.cells))
+	}
+}
+
+// A connection that was folded away is counted out by what was kept of it, and
+// its life's number and place need not be known.
+func TestUsageDrop(t *testing.T) {
+	var segs []capture.Segment
+	at := func(n int64) int64 { return 1.7e18 + n*100*ms }
+	k := newTalker(&segs, netip.MustParseAddrPort("10.0.0.1:40000"), netip.MustParseAddrPort("10.0.0.2:80"), 1000)
+	k.say(at(0), 0, fS, 0)
+	k.say(at(1), 1, fS|fA, 0)
+	k.say(at(2), 0, fA, 0)
+	k.say(at(3), 0, fF|fA, 0)
+	k.say(at(4), 1, fF|fA, 0)
+	k.say(at(5), 0, fA, 0)
+	tr := run(segs, at(60), Observer{})
+	slot, _ := tr.table.find(&k.key, k.key.Hash())
+	brief := tr.table.at(slot).held.heldBrief
+	for _, bits := range []counted{inUsed, inAll} {
+		tr.usage.drop(&brief, bits, at(70))
+		tr.count()
+		for p := range tr.Usage().Pairs {
+			left := 1
+			if bits == inAll {
+				left = 0
+			}
+			if p.Used.Now != 0 || p.Used.Max != 1 || p.TimeWait.Now != left || p.TimeWait.Max != 1 || len(p.TimeWait.Samples()) != 1 {
+				t.Errorf("without %x: %+v", bits, p)
+			}
+			if gone := p.TimeWait.of.gone; int(gone) != 1-left {
+				t.Errorf("without %x: samples that are gone: %b", bits, gone)
+			}
+		}
+	}
+}
+
+// A sample is found again though its connection goes on to count as another
+// life.
+func TestUsageRenames(t *testing.T) {
+	var u Usage
+	var g tally
+	for _, x := range []gain{
+		{what: gainMore, name: 1, life: lifeID(10, 0)}, {what: gainMore, name: 2, life: lifeID(20, 3)},
+		{what: gainRenamed, name: 7, from: 1}, {name: 7}, {what: gainMore, name: 3, life: lifeID(30, 0)}, {what: gainMore, name: 4, life: lifeID(40, 0)},
+	} {
+		u.count(&g, 0, 1, &x)
+	}
+	p := u.peak(&g)
+	if got := fmt.Sprint(p.Max, p.Samples()); got != "3 [{20 3 0 0} {40 0 0 0}]" {
+		t.Error(got)
 	}
 }
