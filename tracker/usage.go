@@ -78,7 +78,9 @@ const Few = 8
 
 // Pairs yields the pairs, in the order in which they were first counted: all of
 // them, unless there were more than maxExact; of what came then, those that had
-// more than one connection.
+// more than one connection. Of such a pair the first is no sample and may make
+// First later than it was, and what it held long before the second may be
+// forgotten.
 func (u *Usage) Pairs(yield func(*Pair) bool) {
 	for i := range u.pairs.full.n {
 		g := u.pairs.full.at(i + 1)

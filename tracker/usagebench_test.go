@@ -3,9 +3,23 @@ package tracker
 import (
 	"runtime"
 	"testing"
+	"unsafe"
 
 	"tcpstate/capture"
 )
+
+// There is one held in each entry of the table, a heldBrief in what is left of a
+// life, a pairCell for each pair; and several gains for each life.
+func TestUsageSizes(t *testing.T) {
+	for _, x := range []struct {
+		name      string
+		size, max uintptr
+	}{{"held", unsafe.Sizeof(held{}), 16}, {"heldBrief", unsafe.Sizeof(heldBrief{}), 12}, {"pairCell", unsafe.Sizeof(pairCell{}), 16}, {"gain", unsafe.Sizeof(gain{}), 40}} {
+		if x.size != x.max {
+			t.Errorf("%s has %d octets, not %d", x.name, x.size, x.max)
+		}
+	}
+}
 
 // stood plays what a connection that its client closes comes to hold into a
 // journal: five moments, of which the last is the end of TIME-WAIT.

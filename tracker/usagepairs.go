@@ -7,9 +7,10 @@ import (
 )
 
 // pairs finds pairs: by the client and the service, in a table where each has
-// its cell in one of two places. Of as many as maxExact everything
-// is kept. Most of what comes beyond has one connection and never a second: that
-// is kept in the cell alone, and becomes a group when a second joins.
+// its cell in one of two places. Of as many as maxExact everything is kept. Most
+// of what comes beyond has one connection and never a second: that is kept in the
+// cell alone, and becomes a group when a second joins. Where the table is full,
+// those go first that hold nothing any more.
 type pairs struct {
 	cells   []pairCell // perPlace to a place
 	n       uint32
