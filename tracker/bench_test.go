@@ -10,17 +10,20 @@ import (
 
 // How large the things are of which there is one per connection. They grow by
 // decision only: a million connections take a million times as much.
-const (
-	connSize  = 736
-	entrySize = 896
-)
-
 func TestSizes(t *testing.T) {
-	if n := unsafe.Sizeof(Conn{}); n != connSize {
-		t.Errorf("a Conn has %d octets, not %d", n, connSize)
-	}
-	if n := unsafe.Sizeof(entry{}); n != entrySize {
-		t.Errorf("an entry of the table has %d octets, not %d", n, entrySize)
+	for _, c := range []struct {
+		name       string
+		size, want uintptr
+	}{
+		{"Conn", unsafe.Sizeof(Conn{}), 736}, {"entry", unsafe.Sizeof(entry{}), entryOctets},
+		{"residue", unsafe.Sizeof(residue{}), residueOctets}, {"stub", unsafe.Sizeof(stub{}), stubOctets},
+		{"embryo", unsafe.Sizeof(embryo{}), embryoOctets}, {"addrs", unsafe.Sizeof(addrs{}), addrsOctets},
+		{"bucket", unsafe.Sizeof(bucket{}), bucketOctets}, {"page", unsafe.Sizeof(page{}), pageOctets},
+		{"notebook", unsafe.Sizeof(notebook{}), notebookOctets}, {"block", unsafe.Sizeof(block{}), blockOctets},
+	} {
+		if c.size != c.want {
+			t.Errorf("%s has %d octets, not %d", c.name, c.size, c.want)
+		}
 	}
 }
 

@@ -9,28 +9,27 @@ import "tcpstate/capture"
 
 // embryo is a life of one SYN.
 type embryo struct {
-	id      uint64
-	time    int64
-	frame   uint64
-	name    name
-	seq     uint32
-	tsVal   uint32
-	tsEcr   uint32
-	ack     uint32
-	service uint32 // the group of Usage in which it counts as an attempt
-	window  uint16
-	ipID    uint16
-	mss     uint16
-	vlan    uint16
-	hdrLen  uint16
-	flags   uint8
-	opts    uint8
-	wScale  uint8
-	ttl     uint8
-	side    uint8
-	in      counted
-	mark    uint8
-	v6      bool
+	id     uint64
+	time   int64
+	frame  uint64
+	name   name
+	held   heldBrief // it counts as an attempt
+	seq    uint32
+	tsVal  uint32
+	tsEcr  uint32
+	ack    uint32
+	window uint16
+	ipID   uint16
+	mss    uint16
+	vlan   uint16
+	hdrLen uint16
+	flags  uint8
+	opts   uint8
+	wScale uint8
+	ttl    uint8
+	side   uint8
+	mark   uint8
+	v6     bool
 }
 
 // due is when its repeat is missing; 0 of none.
@@ -64,11 +63,11 @@ func (t *Tracker) conceive(s *capture.Segment) {
 	i := t.table.embryos.take()
 	r := kindEmbryo | (i + 1)
 	t.transitions()
-	t.usage.follow(e, r, &t.k)
+	t.usage.follow(c, &e.held, &t.k)
 	x := t.table.embryos.at(i)
 	*x = embryo{id: c.id, time: s.Time, frame: s.Frame, name: t.table.named(&s.Key), seq: s.Seq, tsVal: s.TSVal, tsEcr: s.TSEcr, ack: s.Ack,
-		service: e.held.service, window: s.Window, ipID: s.IPID, mss: s.MSS, vlan: s.VLAN, hdrLen: s.HdrLen, flags: s.Flags, opts: s.Opts,
-		wScale: s.WScale, ttl: s.TTL, side: s.Side, in: e.held.in, mark: s.Mark, v6: s.Key.V6}
+		held: e.held.heldBrief, window: s.Window, ipID: s.IPID, mss: s.MSS, vlan: s.VLAN, hdrLen: s.HdrLen, flags: s.Flags, opts: s.Opts,
+		wScale: s.WScale, ttl: s.TTL, side: s.Side, mark: s.Mark, v6: s.Key.V6}
 	t.table.insert(s.Hash, r)
 	t.alarms.add(c.due(), c.id, r)
 	t.nextAlarm = min(t.nextAlarm, c.due())
@@ -121,7 +120,7 @@ func (t *Tracker) gestate(x *embryo, hash uint32) uint32 {
 	if t.obs.Zeek {
 		e.zeek.apply(&s, &t.spill)
 	}
-	e.held = held{service: x.service, in: x.in, client: c.client, syn: s.Frame}
+	e.held = held{x.held, uint32(s.Frame)}
 	return slot
 }
 
@@ -152,7 +151,7 @@ func (t *Tracker) expireEmbryo(r ref, due int64) {
 	t.transitions()
 	e.conn.mode |= ended
 	e.endAt, e.endFr = due, 0
-	t.usage.follow(e, slot, &t.k)
+	t.usage.follow(&e.conn, &e.held, &t.k)
 	if !t.fold(e, slot) {
 		t.after(e, slot)
 	}

@@ -1,9 +1,6 @@
 package tracker
 
-import (
-	"math"
-	"unsafe"
-)
+import "math"
 
 // Where room runs out, lives give way. First those that are over: the residues
 // of such as are CLOSED, then of such as are in TIME-WAIT; of what goes on, what
@@ -40,15 +37,27 @@ func (b *bound) set(cfg *Config, n int) {
 	}
 }
 
-// octets is how many octets all lives take, those that gave way included: their
-// room is used again.
+// How many octets things take of which there are many; a test holds them to it.
+const (
+	entryOctets    = 888
+	residueOctets  = 56
+	stubOctets     = 24
+	embryoOctets   = 88
+	addrsOctets    = 32
+	bucketOctets   = 8
+	pageOctets     = 64
+	notebookOctets = 1160
+	blockOctets    = 392
+)
+
+// octets is how many all lives take, those that gave way included: their room
+// is used again.
 func (t *Tracker) octets() int64 {
-	size := func(made uint32, one uintptr) int64 { return int64(made) * int64(one) }
-	n := size(t.table.entries.n, unsafe.Sizeof(entry{})) + size(t.table.residues.n, unsafe.Sizeof(residue{})) +
-		size(t.table.stubs.n, unsafe.Sizeof(stub{})) + size(t.table.wide.n, unsafe.Sizeof(addrs{})) +
-		int64(t.table.cells)*int64(unsafe.Sizeof(bucket{})) + size(t.alarms.pages.n, unsafe.Sizeof(page{}))
+	n := int64(t.table.entries.n)*entryOctets + int64(t.table.residues.n)*residueOctets + int64(t.table.stubs.n)*stubOctets +
+		int64(t.table.embryos.n)*embryoOctets + int64(t.table.wide.n)*addrsOctets + int64(t.table.cells)*bucketOctets +
+		int64(t.alarms.pages.n)*pageOctets
 	if t.obs.Case != nil {
-		n += size(t.table.entries.n, unsafe.Sizeof(notebook{})) + size(t.trails.used, unsafe.Sizeof(block{}))
+		n += int64(t.table.entries.n)*notebookOctets + int64(t.trails.used)*blockOctets
 	}
 	return n
 }

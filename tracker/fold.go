@@ -69,8 +69,7 @@ func (t *Tracker) foldDue(frame uint64) {
 func (t *Tracker) fold(e *entry, slot uint32) bool {
 	c := &e.conn
 	x := e.shape()
-	held, ok := e.held.brief(&x)
-	if !ok || c.id > idMask {
+	if c.id > idMask {
 		return false
 	}
 	c.mode |= folded
@@ -90,7 +89,7 @@ func (t *Tracker) fold(e *entry, slot uint32) bool {
 	} else {
 		k := t.table.residues.take()
 		s := t.table.residues.at(k)
-		*s = residue{who: who, at: c.last, base: e.stream.base, name: n, held: held,
+		*s = residue{who: who, at: c.last, base: e.stream.base, name: n, held: e.held.heldBrief,
 			nxt: [2]uint32{uint32(c.ends[0].sp.Nxt), uint32(c.ends[1].sp.Nxt)}}
 		r = kindResidue | (k + 1)
 		if x.holder < 2 {
@@ -160,7 +159,7 @@ func (t *Tracker) restore(e *entry, r ref, k *capture.Key) {
 	c.Key, c.id, c.continues, c.incarnation = *k, s.who&idMask, -1, x.incarnation
 	c.mode, c.client, c.roles = x.mode, x.client, x.roles
 	e.whole, e.stream = x.whole, StreamBase{s.base, x.known}
-	e.held.restore(s.held, x)
+	e.held = held{heldBrief: s.held}
 	end := s.at
 	if x.holder < 2 {
 		end -= int64(t.cfg.TimeWait)
@@ -219,42 +218,14 @@ func (t *Tracker) expireFolded(r ref, due int64) {
 	if t.obs.Step != nil {
 		t.elapsed[e.conn.id] = append(t.elapsed[e.conn.id], t.k.changes...)
 	}
-	t.usage.follow(e, r, &t.k)
+	t.usage.follow(&e.conn, &e.held, &t.k)
 	if e.conn.over() {
 		e.conn.mode |= ended
 	}
 	y := e.shape()
 	y.stub = false
-	e.held.brief(&y)
 	if i, ok := t.table.shapes.find(&y); ok {
 		s.who = uint64(i)<<idBits | s.who&idMask
-		s.at, s.held = due, 0
-	}
-}
-
-// brief is what a folded life remembers of what it counts in: one group, that
-// of its TIME-WAIT. Not ok where it counts in two.
-func (h *held) brief(x *shape) (group uint32, ok bool) {
-	x.in = h.in
-	pair, service := h.in&(inUsed|inWait) != 0, h.in&(inHeld|inAttempts|inAnswered) != 0
-	switch {
-	case pair && service:
-		return 0, false
-	case pair:
-		return h.pair, true
-	case service:
-		return h.service, true
-	}
-	return 0, true
-}
-
-// restore is the counterpart of brief.
-func (h *held) restore(group uint32, x *shape) {
-	h.in, h.client = x.in, x.client
-	switch {
-	case x.in&(inUsed|inWait) != 0:
-		h.pair = group
-	case x.in&(inHeld|inAttempts|inAnswered) != 0:
-		h.service = group
+		s.at, s.held = due, e.held.heldBrief
 	}
 }

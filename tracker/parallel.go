@@ -22,7 +22,8 @@ type Parallel struct {
 	ready   []*transcript    // of the batch in hand, by worker
 	numbers numbers
 	census  census
-	usage   *Usage
+	usage   Usage
+	gains   []*usageLog // of the batch in hand
 }
 
 // worker is a tracker in its own goroutine.
@@ -49,6 +50,7 @@ func NewParallel(cfg Config, n int, obs Observer) *Parallel {
 		p.workers = []*worker{{Tracker: New(cfg, obs)}}
 		return p
 	}
+	p.usage.resolve = p.numbers.of
 	for i := range n {
 		w := &worker{Tracker: New(cfg, obs), in: make(chan *capture.Batch, InFlight), out: make(chan *transcript, InFlight),
 			free: make(chan *transcript, InFlight), done: make(chan struct{})}
@@ -69,6 +71,7 @@ func (w *worker) run() {
 		j.reset()
 		w.log = j
 		w.Process(b)
+		j.gains, w.usage.log = w.usage.log, j.gains
 		w.out <- j
 	}
 }
@@ -104,6 +107,11 @@ func (p *Parallel) Wait() *capture.Batch {
 	}
 	p.number()
 	p.count()
+	p.gains = p.gains[:0]
+	for _, j := range p.ready {
+		p.gains = append(p.gains, &j.gains)
+	}
+	p.usage.apply(p.gains...)
 	p.tell()
 	for i, w := range p.workers {
 		w.free <- p.ready[i]
@@ -181,4 +189,9 @@ func (p *Parallel) Census() [NumStates]StateCount {
 }
 
 // Usage tells what was counted, as far as was told.
-func (p *Parallel) Usage() *Usage { return p.workers[0].Usage() }
+func (p *Parallel) Usage() *Usage {
+	if len(p.workers) == 1 {
+		return p.workers[0].Usage()
+	}
+	return &p.usage
+}

@@ -37,7 +37,7 @@ type residue struct {
 	base [2]uint32 // of StreamBase
 	nxt  [2]uint32 // SND.NXT
 	name name
-	held uint32 // the group of Usage in which its TIME-WAIT counts
+	held heldBrief // what its TIME-WAIT counts in
 }
 
 // stub is a folded life of one SYN that nobody answered: of a flood there are
@@ -72,7 +72,6 @@ type shape struct {
 	client      uint8
 	roles       RoleReason
 	incarnation uint32
-	in          counted
 	holder      uint8 // of the TIME-WAIT that runs: side, or 2
 	v6          bool
 	stub        bool
@@ -185,7 +184,7 @@ func (e *entry) shape() shape {
 		}
 	}
 	if a := &x.ends[c.client]; c.notes.firstFin == 0 && e.stream.known == 1<<c.client && a.iss && a.has&^scaled == sentSyn|timedOut &&
-		!x.ends[c.client^1].known && c.ends[c.client].sp.Nxt == c.ends[c.client].sp.ISS+1 && e.held.in == 0 {
+		!x.ends[c.client^1].known && c.ends[c.client].sp.Nxt == c.ends[c.client].sp.ISS+1 && e.held.what.in()&^inOpened == 0 {
 		x.stub, x.side = true, c.client
 	}
 	return x

@@ -14,6 +14,7 @@ type transcript struct {
 	trails []span
 	events []Event
 	quotes []capture.Quote
+	gains  usageLog
 }
 
 // span is where a case's events and quotes begin.
@@ -22,6 +23,7 @@ type span struct{ event, quote int }
 func (j *transcript) reset() {
 	j.items, j.moves, j.opened, j.steps, j.lives = j.items[:0], j.moves[:0], j.opened[:0], j.steps[:0], j.lives[:0]
 	j.cases, j.trails, j.events, j.quotes = j.cases[:0], j.trails[:0], j.events[:0], j.quotes[:0]
+	j.gains.empty()
 }
 
 // instant orders what happens within a batch: by the segment on whose arrival it
@@ -78,6 +80,7 @@ func (t *Tracker) shard(index, of uint32, o Observer) {
 	t.bound.set(&t.cfg, int(of))
 	t.obs.Transition, t.obs.Case, t.obs.Cases = nil, nil, nil
 	t.census.t = t
+	t.usage.workers = of
 	if o.Transition != nil {
 		t.obs.Transition = func(x *Transition) {
 			t.log.items = append(t.log.items, item{t.instant, false, uint32(len(t.log.steps))})

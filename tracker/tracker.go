@@ -18,7 +18,8 @@ type Tracker struct {
 	table  table
 	alarms alarms
 	census census
-	usage  Usage
+	usage  journal
+	counts Usage
 	totals Totals
 	k      sink
 	now    int64 // the latest time seen
@@ -107,6 +108,7 @@ func (t *Tracker) Process(b *capture.Batch) {
 		if s.Time > t.now {
 			t.now = s.Time
 			t.advance(s.Time)
+			t.usage.clock = s.Time
 		}
 		t.watch(s)
 		if t.of > 1 && !t.mine(s.Hash) {
@@ -119,7 +121,17 @@ func (t *Tracker) Process(b *capture.Batch) {
 		t.now = b.Now
 		t.instant.pos = uint32(len(b.Segments))
 		t.advance(b.Now)
+		t.usage.clock = b.Now
 	}
+	if t.of <= 1 {
+		t.count()
+	}
+}
+
+// count applies what connections came to hold.
+func (t *Tracker) count() {
+	t.counts.apply(&t.usage.log)
+	t.usage.log.empty()
 }
 
 // ahead is for how many segments at a time the memory is fetched that they will
@@ -238,7 +250,10 @@ func (t *Tracker) after(e *entry, slot uint32) {
 		c.mode &^= ended
 	}
 	if t.k.moved {
-		t.usage.follow(e, slot, &t.k)
+		t.usage.follow(c, &e.held, &t.k)
+		if t.of <= 1 && t.usage.full() {
+			t.count()
+		}
 	}
 	d := c.due()
 	if c.mode&(ended|reported) == ended {

@@ -10,14 +10,20 @@ import "net/netip"
 // only confirmed TIME-WAIT. A state that is taken back, or elapses, is counted
 // out again.
 //
-// Each change of a connection becomes a few gains, applied in the order of
-// (time, frame). Nothing else changes a count, so that several trackers' gains,
-// merged in that order, would give the same peaks.
+// Each change of a connection becomes a gain in the journal of the worker that
+// follows it (usagefollow.go). Usage applies the gains of one journal or of
+// several in the order of (time, frame), and nothing else changes a count: the
+// peaks do not depend on how many workers there are.
 type Usage struct {
-	pairs    groups
-	services groups
+	sources  []source
+	servers  index[listener]
+	hosts    index[[16]byte]
+	services slab[service] // by the index of servers
+	pairs    pairs
 	peaks    slab[peak]
+	samples  slab[sample]
 	climbs   slab[climb]
+	resolve  func(uint64) uint64
 	// Lost counts connections that belong to groups which had no room: their
 	// counts are missing.
 	Lost uint64
@@ -59,186 +65,29 @@ const (
 	inAttempts                     // Service.Attempts
 	inAnswered                     // Service.Answered
 	inOpened                       // Pair.Opened; a life is never counted out of it
+
+	inAll     = 1<<6 - 1
+	inPair    = inUsed | inWait | inOpened
+	inService = inHeld | inAttempts | inAnswered
 )
 
-// What each bit counts in: the groups and which of their tallies; and from how
-// many on it is remembered how that came about. Nobody asks it of few ports, or
-// of few attempts; most groups never have more.
-var countedIn = [...]struct {
-	bit     counted
-	service bool
-	tally   uint8
-	detail  uint32
-}{
-	{inUsed, false, 0, Few}, {inWait, false, 1, 1},
-	{inHeld, true, 0, 1}, {inAttempts, true, 1, Few}, {inAnswered, true, 2, Few},
-}
-
 // Few is how many of Pair.Used, Service.Attempts and Service.Answered
-// there have to be before their Peak tells more than Now and Max.
+// there have to be before their Peak tells more than Now and Max. Nobody asks it
+// of few ports, or of few attempts; most groups never have more.
 const Few = 8
 
-const tallies = 3 // of a group, at most
-
-// held is what a table's entry remembers, so that a connection is counted out
-// of what it was counted in.
-type held struct {
-	syn           uint64 // frame of the SYN with which it was last counted as an attempt
-	pair, service uint32 // index plus one; 0 not looked up, noRoom
-	in            counted
-	client        uint8 // side of the Key, when the groups were looked up
-}
-
-// gain is one connection more, or less, in one count.
-type gain struct {
-	time  int64
-	frame uint64
-	from  uint64 // frame with which began what now is counted: SYN, own FIN; 0 unknown
-	id    uint64
-	inc   uint32
-	slot  uint32 // names the 4-tuple, across its lives
-	more  bool
-}
-
-// follow brings the counts into step with a connection that changed.
-func (u *Usage) follow(e *entry, slot uint32, k *sink) {
-	c, h := &e.conn, &e.held
-	was := h.in
-	if h.client != c.client {
-		was = 0
-	}
-	want := c.counts(was)
-	if h.in == want && h.client == c.client {
-		return
-	}
-	g := gain{time: k.now, frame: k.frame, id: c.id, inc: c.incarnation, slot: slot}
-	if g.frame == 0 {
-		g.frame = c.lastFrame // a timer took back what hid it
-	}
-	if h.client != c.client {
-		u.apply(c, h, &g, h.in)
-		*h = held{client: c.client}
-	}
-	u.apply(c, h, &g, h.in&^want)
-	in := want &^ h.in
-	if cl := c.at(c.client); in&inAttempts != 0 && cl.state() == SynSent && cl.synAt == k.now {
-		h.syn = k.frame
-	}
-	u.find(c, h, in)
-	if in&inOpened != 0 && h.in&inUsed == 0 && h.pair != noRoom {
-		u.pairs.at(h.pair).opens(k.now, c)
-	}
-	g.more = true
-	u.apply(c, h, &g, in)
-	h.in = want
-}
-
-// counts tells what the connection is to be counted in, having been in in.
-func (c *Conn) counts(in counted) (want counted) {
-	if c.roles < RoleSynAck || c.Key.Self() {
-		return 0
-	}
-	cl, sv := c.at(c.client), c.at(c.client^1)
-	done := c.notes.doneAt != 0
-	if done {
-		want |= inOpened
-	}
-	switch cl.state() {
-	case Closed:
-	case SynSent, SynReceived:
-		// The port goes on to be used, but by another attempt; unless its SYN is
-		// in doubt.
-		if in&inUsed != 0 && cl.certainty() != Confirmed {
-			want |= inUsed
-		}
-	default:
-		// A life that carries on another was opened there.
-		if in&inUsed != 0 || done {
-			want |= inUsed
-		}
-		if mk(cl.state(), cl.certainty()) == mk(TimeWait, Confirmed) {
-			want |= inWait
-		}
-	}
-	if mk(sv.state(), sv.certainty()) == mk(TimeWait, Confirmed) {
-		want |= inHeld
-	}
-	if done || !cl.is(sentSyn) || cl.is(spoke) || cl.state() == Closed {
-		return want
-	}
-	switch {
-	case sv.state() == SynReceived:
-		want |= inAttempts | inAnswered
-	case cl.state() == SynSent && cl.certainty() == Confirmed:
-		want |= inAttempts
-	}
-	return want
-}
-
-// find looks up the groups that the connection comes to count in: once for
-// each, as long as its roles stay.
-func (u *Usage) find(c *Conn, h *held, in counted) {
-	if in&(inUsed|inWait|inOpened) != 0 && h.pair == 0 {
-		h.pair = u.pairs.find(groupKey(&c.Key, c.client, true))
-		if h.pair == noRoom {
-			u.Lost++
-		}
-	}
-	if in&(inHeld|inAttempts|inAnswered) != 0 && h.service == 0 {
-		h.service = u.services.find(groupKey(&c.Key, c.client, false))
-		if h.service == noRoom {
-			u.Lost++
-		}
-	}
-}
-
-// apply counts the connection in or out where bits say.
-func (u *Usage) apply(c *Conn, h *held, g *gain, bits counted) {
-	for i := range countedIn {
-		x := &countedIn[i]
-		if bits&x.bit == 0 {
-			continue
-		}
-		of, in := h.pair, &u.pairs
-		if x.service {
-			of, in = h.service, &u.services
-		}
-		if of == noRoom {
-			continue
-		}
-		if g.more {
-			g.from = c.from(h, x.bit)
-		}
-		u.count(in.at(of), x.tally, x.detail, g)
-	}
-}
-
-// from is the frame with which began what the bit counts: the SYN, or the
-// holder's own FIN if it closed first; 0 if it was not seen.
-func (c *Conn) from(h *held, bit counted) uint64 {
-	holder := c.client
-	switch bit {
-	case inUsed, inAttempts, inAnswered:
-		if h.syn >= c.firstFrame {
-			return h.syn
-		}
-		return 0
-	case inHeld:
-		holder ^= 1
-	}
-	if c.notes.finSide != holder {
-		return 0
-	}
-	return c.notes.finFrame
-}
-
-// Pairs yields all pairs, in the order in which they were first counted.
+// Pairs yields the pairs, in the order in which they were first counted: all of
+// them, unless there were more than maxExact; of what came then, those that had
+// more than one connection. Of such a pair the first is no sample and may make
+// First later than it was, and what it held long before the second may be
+// forgotten.
 func (u *Usage) Pairs(yield func(*Pair) bool) {
-	for i := range u.pairs.slab.n {
-		g := u.pairs.at(i + 1)
-		p := Pair{Client: g.key.End(0).Addr(), Server: g.key.End(1), Opened: int(g.opened), First: g.first, Last: g.last, LowPort: g.lowPort, HighPort: g.highPort,
-			Used: u.peak(&g.tally[0]), TimeWait: u.peak(&g.tally[1])}
-		if d := g.tally[0].peak; d != 0 {
+	for i := range u.pairs.full.n {
+		g := u.pairs.full.at(i + 1)
+		p := Pair{Client: u.client(g.client, g.who), Server: u.servers.keys.at(g.who.service()).end(), Opened: int(g.opened),
+			First: g.first, Last: g.last, LowPort: g.lowPort, HighPort: g.highPort,
+			Used: u.peak(&g.used), TimeWait: u.peak(&g.wait)}
+		if d := g.used.peak; d != 0 {
 			p.UsedWaiting = int(u.peaks.at(d).beside)
 		}
 		if !yield(&p) {
@@ -247,11 +96,22 @@ func (u *Usage) Pairs(yield func(*Pair) bool) {
 	}
 }
 
+// client is the address of a pair's client.
+func (u *Usage) client(client uint32, who standing) netip.Addr {
+	if who&standV6 != 0 {
+		return netip.AddrFrom16(*u.hosts.keys.at(client))
+	}
+	return netip.AddrFrom4([4]byte{byte(client >> 24), byte(client >> 16), byte(client >> 8), byte(client)})
+}
+
 // Services yields all services, in the order in which they were first counted.
 func (u *Usage) Services(yield func(*Service) bool) {
-	for i := range u.services.slab.n {
+	for i := range u.services.n {
 		g := u.services.at(i + 1)
-		s := Service{Server: g.key.End(1), TimeWait: u.peak(&g.tally[0]), Attempts: u.peak(&g.tally[1]), Answered: u.peak(&g.tally[2])}
+		if !g.used {
+			continue // only pairs of it were counted
+		}
+		s := Service{Server: u.servers.keys.at(i + 1).end(), TimeWait: u.peak(&g.held), Attempts: u.peak(&g.attempts), Answered: u.peak(&g.answered)}
 		if !yield(&s) {
 			return
 		}
@@ -259,4 +119,4 @@ func (u *Usage) Services(yield func(*Service) bool) {
 }
 
 // Usage tells what was counted. It is valid between batches, and after Finish.
-func (t *Tracker) Usage() *Usage { return &t.usage }
+func (t *Tracker) Usage() *Usage { return &t.counts }

@@ -296,11 +296,11 @@ func TestUsagePeaks(t *testing.T) {
 // The marks tell when a count had reached a part of its peak.
 func TestPeakReached(t *testing.T) {
 	var u Usage
-	g := u.pairs.at(u.pairs.find(capture.Key{LoPort: 1}))
+	var g tally
 	for i := range int64(1000) { // one a second
-		u.count(g, 1, 1, &gain{time: (i + 1) * second, more: true, slot: uint32(i)})
+		u.count(&g, 0, 1, &gain{time: (i + 1) * second, what: gainMore, name: uint32(i + 1)})
 	}
-	p := u.peak(&g.tally[1])
+	p := u.peak(&g)
 	for _, level := range []int{250, 251, 500, 640, 900, 999} {
 		n, at := p.Reached(level)
 		if n < level || n > level+level/10 || at != int64(n)*second {
@@ -322,29 +322,31 @@ func TestPeakReached(t *testing.T) {
 		t.Errorf("growth from the peak: %v/s", v)
 	}
 	for i := range int64(1000) {
-		u.count(g, 1, 1, &gain{time: (2000 + i) * second, slot: uint32(i)})
+		u.count(&g, 0, 1, &gain{time: (2000 + i) * second, name: uint32(i + 1)})
 	}
-	if q := u.peak(&g.tally[1]); q.Now != 0 || q.Max != 1000 || q.At != p.At || len(q.Samples()) != maxSamples || q.Samples()[4] != p.Samples()[4] {
+	if q := u.peak(&g); q.Now != 0 || q.Max != 1000 || q.At != p.At || len(q.Samples()) != maxSamples || q.Samples()[4] != p.Samples()[4] {
 		t.Errorf("all gone: %+v", q)
 	}
 }
 
 // What comes beyond the bound has no group, and what came before keeps its.
 func TestGroupsAreBounded(t *testing.T) {
-	var s groups
-	key := func(i int) capture.Key {
-		return capture.Key{Lo: [16]byte{byte(i), byte(i >> 8), byte(i >> 16)}, HiPort: uint16(i % 3)}
+	var s index[listener]
+	find := func(i int) uint32 {
+		l := listener{addr: [16]byte{byte(i), byte(i >> 8), byte(i >> 16)}, port: uint16(i % 3)}
+		n, _ := s.find(l, l.hash(), maxGroups)
+		return n
 	}
 	for i := range maxGroups {
-		if n := s.find(key(i)); n != uint32(i+1) {
+		if n := find(i); n != uint32(i+1) {
 			t.Fatalf("group %d is %d", i, n)
 		}
 	}
 	for i := range 100 {
-		if n := s.find(key(maxGroups + i)); n != noRoom {
+		if n := find(maxGroups + i); n != 0 {
 			t.Fatalf("beyond the bound: %d", n)
 		}
-		if n := s.find(key(i * 1000)); n != uint32(i*1000+1) {
+		if n := find(i * 1000); n != uint32(i*1000+1) {
 			t.Fatalf("group %d is %d", i*1000, n)
 		}
 	}

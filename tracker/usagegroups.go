@@ -1,103 +1,124 @@
 package tracker
 
 import (
-	"math"
+	"net/netip"
 
 	"tcpstate/capture"
 )
 
-// maxGroups bounds the pairs, and the services, that are counted.
+// maxGroups bounds the services, and the pairs of which everything is kept. Of
+// services, as many again may be opened that no attempt was counted of before.
 const maxGroups = 1 << 17
 
-// noRoom is the index of a group that there was no room for.
-const noRoom = ^uint32(0)
-
-// groupKey names a pair or a service as a Key, for its hash: Lo is the client
-// host, or zero, Hi the server.
-func groupKey(k *capture.Key, client uint8, pair bool) capture.Key {
-	g := capture.Key{Hi: k.Hi, HiPort: k.HiPort, V6: k.V6}
-	if pair {
-		g.Lo = k.Lo
-	}
-	if client != 0 {
-		g.Hi, g.HiPort = k.Lo, k.LoPort
-		if pair {
-			g.Lo = k.Hi
-		}
-	}
-	return g
+// listener names a service: the address as it stands in a Key.
+type listener struct {
+	addr [16]byte
+	port uint16
+	v6   bool
 }
 
-// group holds the counts of a pair or a service.
+// listenerOf is the end of the Key that is not the client.
+func listenerOf(k *capture.Key, client uint8) listener {
+	if client != 0 {
+		return listener{k.Lo, k.LoPort, k.V6}
+	}
+	return listener{k.Hi, k.HiPort, k.V6}
+}
+
+func (l *listener) key() capture.Key {
+	return capture.Key{Hi: l.addr, HiPort: l.port, V6: l.v6}
+}
+
+func (l *listener) hash() uint32 {
+	k := l.key()
+	return k.Hash()
+}
+
+func (l *listener) end() netip.AddrPort {
+	k := l.key()
+	return k.End(1)
+}
+
+// hostHash is the hash of an IPv6 host.
+func hostHash(host *[16]byte) uint32 {
+	return (&capture.Key{Lo: *host, V6: true}).Hash()
+}
+
+// service holds the counts of one.
+type service struct {
+	held, attempts, answered tally
+	used                     bool // any of them ever counted
+}
+
+// group holds the counts of a pair.
 type group struct {
-	key               capture.Key
-	tally             [tallies]tally
+	client            uint32 // as heldBrief has it, but by the numbers of Usage
+	who               standing
+	used, wait        tally
 	opened            uint32
 	lowPort, highPort uint16
 	first, last       int64
 }
 
 // opens notes a handshake of a pair that completed.
-func (g *group) opens(now int64, c *Conn) {
-	port := c.Key.LoPort
-	if c.client != 0 {
-		port = c.Key.HiPort
-	}
+func (g *group) opens(now int64, port uint16) {
 	if g.opened == 0 {
 		g.first, g.last, g.lowPort, g.highPort = now, now, port, port
 	}
-	if g.opened < math.MaxUint32 {
+	if g.opened < 1<<32-1 {
 		g.opened++
 	}
 	g.last = max(g.last, now)
 	g.lowPort, g.highPort = min(g.lowPort, port), max(g.highPort, port)
 }
 
-// groups finds groups by their key, as table does connections. A map of Go's
-// would touch twice as many lines of the cache, and this is asked for each connection.
-type groups struct {
-	cells []bucket // length a power of two
-	slab  slab[group]
+// index numbers keys in the order in which they come, from one on. A map of
+// Go's would touch twice as many lines of the cache.
+type index[K comparable] struct {
+	cells []indexCell // length a power of two
+	keys  slab[K]
 }
 
-// at returns the group with that index plus one.
-func (s *groups) at(i uint32) *group { return s.slab.at(i) }
+type indexCell struct {
+	hash uint32
+	i    uint32 // 0 is free
+}
 
-// find returns a group's index plus one, and makes it if it is not there.
-func (s *groups) find(k capture.Key) uint32 {
-	if s.slab.n*4 >= uint32(len(s.cells))*3 {
-		s.grow()
+// find returns a key's number, and makes it if it is not there, as long as
+// there are fewer than limit; 0 otherwise.
+func (x *index[K]) find(k K, hash, limit uint32) (i uint32, fresh bool) {
+	if x.keys.n*4 >= uint32(len(x.cells))*3 {
+		x.grow()
 	}
-	hash := k.Hash()
-	mask := uint32(len(s.cells) - 1)
-	i := hash & mask
-	for ; s.cells[i].slot != 0; i = (i + 1) & mask {
-		if c := s.cells[i]; c.hash == hash && s.at(c.slot).key == k {
-			return c.slot
+	mask := uint32(len(x.cells) - 1)
+	at := hash & mask
+	for ; x.cells[at].i != 0; at = (at + 1) & mask {
+		if c := x.cells[at]; c.hash == hash && *x.keys.at(c.i) == k {
+			return c.i, false
 		}
 	}
-	if s.slab.n >= maxGroups {
-		return noRoom
+	if x.keys.n >= limit {
+		return 0, false
 	}
-	n := s.slab.add()
-	s.at(n).key = k
-	s.cells[i] = bucket{hash, n}
-	return n
+	n := x.keys.add()
+	*x.keys.at(n) = k
+	x.cells[at] = indexCell{hash, n}
+	return n, true
 }
 
-func (s *groups) grow() {
-	old := s.cells
-	s.cells = make([]bucket, max(64, 2*len(old)))
-	mask := uint32(len(s.cells) - 1)
+func (x *index[K]) grow() {
+	old := x.cells
+	x.cells = make([]indexCell, max(64, 2*len(old)))
+	mask := uint32(len(x.cells) - 1)
 	for _, c := range old {
-		if c.slot == 0 {
+		if c.i == 0 {
 			continue
 		}
-		i := c.hash & mask
-		for s.cells[i].slot != 0 {
-			i = (i + 1) & mask
+		at := c.hash & mask
+		for x.cells[at].i != 0 {
+			at = (at + 1) & mask
 		}
-		s.cells[i] = c
+		x.cells[at] = c
 	}
 }
 

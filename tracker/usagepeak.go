@@ -10,6 +10,7 @@ type Peak struct {
 	First, Last int64  // when the first was counted in (see Few), and the latest
 	of          *peak  // nil where no details are kept
 	marks       *climb
+	usage       *Usage
 }
 
 // Sample is a connection that was counted at a peak.
@@ -36,17 +37,17 @@ type peak struct {
 	at          int64
 	frame       uint64
 	first, last int64
-	beside      uint32             // what the group's second tally counted at the peak
+	beside      uint32             // what the pair's TIME-WAIT counted at the peak
 	climb       uint32             // index plus one
-	slots       [maxSamples]uint32 // of the samples
+	names       [maxSamples]uint32 // of the samples' connections
 	gone        uint8              // bits: counted out since, and no sample of a higher peak
 	n           uint8              // samples
-	samples     [maxSamples]sample
+	samples     [maxSamples]uint32 // index plus one; those from n on are to be used again
 }
 
 type sample struct {
-	id, from, frame uint64
-	inc             uint32
+	life        uint64
+	from, frame uint64
 }
 
 // climb remembers when the count first reached each of the latest marks, of
@@ -69,12 +70,19 @@ var marks = func() (m [8 * 32]uint32) {
 	return m
 }()
 
-// count applies a gain to a tally of the group. Details are kept once it counts
-// so many.
-func (u *Usage) count(g *group, which uint8, detail uint32, x *gain) {
-	t := &g.tally[which]
-	if !x.more {
-		t.n--
+// count applies a gain to a tally, beside a TIME-WAIT of the same pair. Details
+// are kept once it counts so many.
+func (u *Usage) count(t *tally, beside, detail uint32, x *gain) {
+	switch {
+	case x.what&gainRenamed != 0:
+		if t.peak != 0 {
+			u.peaks.at(t.peak).rename(x)
+		}
+		return
+	case x.what&gainMore == 0:
+		if t.n > 0 { // or it was counted in where there was no room
+			t.n--
+		}
 		if t.peak != 0 {
 			u.peaks.at(t.peak).leave(x)
 		}
@@ -95,9 +103,9 @@ func (u *Usage) count(g *group, which uint8, detail uint32, x *gain) {
 	if !higher {
 		return
 	}
-	p.at, p.frame = x.time, x.frame
-	p.beside = g.tally[1].n
-	p.enter(x)
+	p.at, p.frame = x.time, x.frame()
+	p.beside = beside
+	u.enter(p, x)
 	if t.max < marks[climbFrom] {
 		return
 	}
@@ -114,30 +122,48 @@ func (u *Usage) count(g *group, which uint8, detail uint32, x *gain) {
 
 // enter takes the one that made a new peak for a sample, and drops those that
 // are not counted any more, or the oldest.
-func (p *peak) enter(x *gain) {
-	k := 0
+func (u *Usage) enter(p *peak, x *gain) {
+	k := uint8(0)
 	for i := range p.n {
-		if p.gone>>i&1 == 0 && p.slots[i] != x.slot {
-			p.slots[k], p.samples[k] = p.slots[i], p.samples[i]
+		if p.gone>>i&1 == 0 {
+			p.swap(k, i)
 			k++
 		}
 	}
 	if k == maxSamples {
-		copy(p.slots[:], p.slots[1:])
-		copy(p.samples[:], p.samples[1:])
 		k--
+		for i := range k {
+			p.swap(i, i+1)
+		}
 	}
-	p.slots[k] = x.slot
-	p.samples[k] = sample{id: x.id, from: x.from, frame: x.frame, inc: x.inc}
-	p.n, p.gone = uint8(k+1), 0
+	if p.samples[k] == 0 {
+		p.samples[k] = u.samples.add()
+	}
+	p.names[k] = x.name
+	*u.samples.at(p.samples[k]) = sample{life: x.life, from: x.began(), frame: x.frame()}
+	p.n, p.gone = k+1, 0
+}
+
+func (p *peak) swap(i, j uint8) {
+	p.names[i], p.names[j] = p.names[j], p.names[i]
+	p.samples[i], p.samples[j] = p.samples[j], p.samples[i]
 }
 
 // leave marks a sample that is counted out. It stays one of the peak that is
 // behind.
 func (p *peak) leave(x *gain) {
-	for i, slot := range p.slots[:p.n] {
-		if slot == x.slot {
+	for i, name := range p.names[:p.n] {
+		if name == x.name {
 			p.gone |= 1 << i
+		}
+	}
+}
+
+// rename follows a connection whose next life goes on to count.
+func (p *peak) rename(x *gain) {
+	for i, name := range p.names[:p.n] {
+		if name == x.from && p.gone>>i&1 == 0 {
+			p.names[i] = x.name
 		}
 	}
 }
@@ -149,7 +175,7 @@ func (u *Usage) peak(t *tally) Peak {
 		return out
 	}
 	p := u.peaks.at(t.peak)
-	out.At, out.Frame, out.First, out.Last, out.of = p.at, p.frame, p.first, p.last, p
+	out.At, out.Frame, out.First, out.Last, out.of, out.usage = p.at, p.frame, p.first, p.last, p, u
 	if p.climb != 0 {
 		out.marks = u.climbs.at(p.climb)
 	}
@@ -158,10 +184,16 @@ func (u *Usage) peak(t *tally) Peak {
 
 // Samples are the latest connections to enter, of those counted at the peak.
 func (p *Peak) Samples() (all []Sample) {
-	if p.of != nil {
-		for _, s := range p.of.samples[:p.of.n] {
-			all = append(all, Sample{s.id, s.inc, s.from, s.frame})
+	if p.of == nil {
+		return nil
+	}
+	for _, i := range p.of.samples[:p.of.n] {
+		s := p.usage.samples.at(i)
+		id := s.life >> incBits
+		if p.usage.resolve != nil {
+			id = p.usage.resolve(id)
 		}
+		all = append(all, Sample{id, uint32(s.life & (1<<incBits - 1)), s.from, s.frame})
 	}
 	return all
 }

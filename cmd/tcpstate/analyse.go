@@ -79,16 +79,20 @@ func (c *cli) follow(f *flags, src capture.Source, r *report.Report, intr *inter
 				begun = true
 				r.Begin(&e.stats)
 			}
-			done := m.batch
-			if len(m.batch.Segments) > 0 || m.batch.Now != 0 {
-				done = t.Process(m.batch)
-			}
-			for done != nil {
-				r.Batch(done)
-				rd.empty <- done
-				done = nil
-				if f.waits() {
-					done = t.Wait()
+			if len(m.batch.Segments) == 0 && m.batch.Now == 0 {
+				rd.empty <- m.batch
+			} else {
+				done := t.Process(m.batch)
+				for {
+					if done == nil && f.waits() {
+						done = t.Wait() // more may be long in coming
+					}
+					if done == nil {
+						break
+					}
+					r.Batch(done)
+					rd.empty <- done
+					done = nil
 				}
 			}
 			bar.show(&e.stats)

@@ -1,0 +1,186 @@
+package tracker
+
+// source is what Usage knows of one journal: its numbers for services and
+// hosts, as indices plus one of them, and how far its log was applied.
+type source struct {
+	services []uint32
+	hosts    []uint32
+	log      *usageLog
+	next     int    // gain
+	fresh    [2]int // the next service and host that the log announces
+	clock    int64  // the latest time of a gain
+}
+
+// step is a gain that is about to be applied.
+type step struct {
+	g       *gain
+	service uint32 // index plus one
+	client  uint32 // 0 where no pair is meant; an IPv4 address that is 0 is only fetched late
+	hash    uint64 // of the pair
+}
+
+// gainsAhead is how many gains are looked at before they are applied: what they will
+// touch is then fetched for many at a time.
+const gainsAhead = 64
+
+// apply counts what the journals wrote down, always the same in the same order.
+// Each log is in order of time, and all reach as far.
+func (u *Usage) apply(logs ...*usageLog) {
+	if len(u.sources) == 0 {
+		u.pairs.seeded()
+	}
+	for len(u.sources) < len(logs) {
+		u.sources = append(u.sources, source{})
+	}
+	for i, l := range logs {
+		s := &u.sources[i]
+		s.log, s.next, s.fresh = l, 0, [2]int{}
+		u.Lost += l.lost
+	}
+	var block [gainsAhead]step
+	for {
+		n := 0
+		for n < gainsAhead {
+			s := u.first(len(logs))
+			if s == nil {
+				break
+			}
+			g := &s.log.gains[s.next]
+			s.next++
+			if g.what&inAll != 0 {
+				u.look(&block[n], s, g)
+				n++
+			}
+		}
+		u.pairs.touch(block[:n])
+		for i := range block[:n] {
+			u.step(&block[i])
+		}
+		if n < gainsAhead {
+			return
+		}
+	}
+}
+
+// first is the source of the earliest gain that is left.
+func (u *Usage) first(n int) (first *source) {
+	var p int64
+	var q uint64
+	for i := range u.sources[:n] {
+		s := &u.sources[i]
+		if s.next == len(s.log.gains) {
+			continue
+		}
+		if n == 1 {
+			return s
+		}
+		g := &s.log.gains[s.next]
+		s.clock = max(s.clock, g.time) // time may run backwards
+		place := g.where>>portBits<<1 | 1
+		if g.what&gainTimer != 0 { // before the segments of that time
+			place = 0
+		}
+		switch {
+		case first == nil || s.clock < p || s.clock == p && place < q,
+			s.clock == p && place == q && g.name < first.log.gains[first.next].name:
+			first, p, q = s, s.clock, place
+		}
+	}
+	return first
+}
+
+// look translates the gain's numbers, and has its pair's place fetched.
+func (u *Usage) look(x *step, s *source, g *gain) {
+	i := g.what.service()
+	if int(i) > len(s.services) {
+		l := s.log.services[s.fresh[0]]
+		s.fresh[0]++
+		n, fresh := u.servers.find(l, l.hash(), serviceMask-1)
+		if fresh {
+			u.services.add()
+		}
+		s.services = append(s.services, n)
+	}
+	x.g, x.service, x.client = g, s.services[i-1], 0
+	if g.what.in()&inPair == 0 {
+		return
+	}
+	x.client = g.client
+	if g.what&standV6 != 0 {
+		if int(x.client) > len(s.hosts) {
+			h := s.log.hosts[s.fresh[1]]
+			s.fresh[1]++
+			n, _ := u.hosts.find(h, hostHash(&h), serviceMask-1)
+			s.hosts = append(s.hosts, n)
+		}
+		x.client = s.hosts[x.client-1]
+	}
+	x.hash = u.pairs.hash(x.client, x.key())
+}
+
+// key is what the cell of the pair has of the service.
+func (x *step) key() standing { return (x.g.what & standV6).of(x.service) }
+
+// step applies one gain.
+func (u *Usage) step(x *step) {
+	g := x.g
+	in := g.what.in()
+	if in&inPair != 0 {
+		u.pair(x, in)
+	}
+	if in&inService == 0 {
+		return
+	}
+	s := u.services.at(x.service)
+	s.used = true
+	if in&inHeld != 0 {
+		u.count(&s.held, 0, 1, g)
+	}
+	if in&inAttempts != 0 {
+		u.count(&s.attempts, 0, Few, g)
+	}
+	if in&inAnswered != 0 {
+		u.count(&s.answered, 0, Few, g)
+	}
+}
+
+// pair applies what a gain has for its pair.
+func (u *Usage) pair(x *step, in counted) {
+	g, p := x.g, &u.pairs
+	c := p.find(x.client, x.key(), x.hash)
+	if c == nil {
+		if g.what&gainMore == 0 {
+			return // it found no room, or what it counted in had none
+		}
+		if p.n == 0 {
+			p.base = g.time
+		}
+		if c = p.add(x.client, x.key(), x.hash); c == nil {
+			u.Lost++
+			return
+		}
+		if p.full.n < maxExact {
+			u.group(c)
+		}
+	}
+	if c.what&cellFull == 0 {
+		if p.alone(c, g, in) {
+			return
+		}
+		if p.full.n == maxGroups {
+			u.Lost++
+			return
+		}
+		u.group(c)
+	}
+	f := p.full.at(uint32(c.rest))
+	if in&inOpened != 0 {
+		f.opens(g.time, uint16(g.where))
+	}
+	if in&inUsed != 0 {
+		u.count(&f.used, f.wait.n, Few, g)
+	}
+	if in&inWait != 0 {
+		u.count(&f.wait, f.wait.n, 1, g)
+	}
+}
