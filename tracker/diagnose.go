@@ -16,38 +16,54 @@ func (t *Tracker) tell(l *Life, e *entry, slot uint32) {
 	if t.obs.Case == nil {
 		return
 	}
-	n := t.books.at(slot)
+	n, p := t.books.at(slot), &t.trails
 	c := &e.conn
 	k := &t.told
-	*k = Case{Life: l, Signs: n.signs | SignLife, Idle: n.idle, IdleFrames: n.idleFrames, Now: t.now,
-		Trail: Trail{Events: k.Trail.Events[:0], Missing: n.missing, Quotes: k.Trail.Quotes[:0]}}
+	signs := n.signs | SignLife | c.signs(l)
+	k.Life, k.Signs, k.Now = l, signs, t.now
+	k.Trail.Events, k.Trail.Quotes, k.Trail.Missing = k.Trail.Events[:0], k.Trail.Quotes[:0], 0
+	wanted := p.trailFor == 0 || signs&p.trailFor != 0
+	if n.marks&opened != 0 {
+		d := p.dossiers.at(n.head)
+		k.sum(c, &d.course, p.rare(d))
+		k.Trail.Missing = d.missing
+		if wanted {
+			k.Trail.Events = d.trail(p, k.Trail.Events)
+		}
+		for _, q := range d.quotes[:d.nquotes] {
+			k.Trail.Quotes = append(k.Trail.Quotes, p.errors[q-1])
+		}
+	} else {
+		g := p.look(n)
+		k.sum(c, &g.course, nil)
+		if wanted {
+			k.Trail.Events = g.noted(k.Trail.Events)
+		}
+	}
+	for i := range k.Trail.Events {
+		e := &k.Trail.Events[i]
+		if e.Frame < c.firstFrame {
+			e.What |= Earlier
+		}
+		e.byRole(c)
+	}
+	t.obs.Case(k)
+}
+
+// sum closes the accounts.
+func (k *Case) sum(c *Conn, o *course, r *[2]rare) {
+	k.Idle, k.IdleFrames = o.idle, o.idleFrames
 	for i := range k.Ends {
 		side := c.client ^ uint8(i)
 		if c.Key.Self() {
 			side = uint8(i)
 		}
-		k.Ends[i] = n.acct[side].final(c.at(side), n.lastAt)
-	}
-	k.Signs |= c.signs(l)
-	for i := n.head; i != 0; {
-		b := t.trails.at(i)
-		for j := range b.ev[:b.n] {
-			ev := b.ev[j]
-			if n.holed && j == 0 && i == t.trails.at(n.keep).next {
-				ev.What |= Holed
-			}
-			if ev.Frame < c.firstFrame {
-				ev.What |= Earlier
-			}
-			ev.byRole(c)
-			k.Trail.Events = append(k.Trail.Events, ev)
+		var more *rare
+		if r != nil {
+			more = &r[side]
 		}
-		i = b.next
+		o.final(&k.Ends[i], side, more, c.at(side))
 	}
-	for _, q := range n.quotes[:n.nquotes] {
-		k.Trail.Quotes = append(k.Trail.Quotes, t.trails.errors[q-1])
-	}
-	t.obs.Case(k)
 }
 
 // byRole turns sides of the Key into roles.

@@ -11,7 +11,7 @@ import (
 
 // disorder books payload that does not follow on what was sent before, and
 // reports whether it shows a loss that its class does not tell of.
-func (a *ledger) disorder(e *Event, xe, ye *Endpoint, b *ledger) (lost bool) {
+func (a ledger) disorder(e *Event, xe, ye *Endpoint, b ledger) (lost bool) {
 	switch {
 	case e.Class == reassembly.Gap:
 		a.gapAt, a.gapTS, a.newestID = e.Time, e.TSVal, e.IPID
@@ -32,7 +32,7 @@ func (a *ledger) disorder(e *Event, xe, ye *Endpoint, b *ledger) (lost bool) {
 }
 
 // again books payload that was sent before. b is the peer.
-func (a *ledger) again(e *Event, b *ledger) {
+func (a ledger) again(e *Event, b ledger) {
 	a.Repeated++
 	switch {
 	case e.Class == reassembly.Spurious:
@@ -47,7 +47,7 @@ func (a *ledger) again(e *Event, b *ledger) {
 // than the newest, or its timestamp is, or it has that of the segment which left the
 // hole, long after that (clocks tick once a millisecond on Linux, the BSDs and
 // macOS). A repeat has newer ones.
-func (a *ledger) overtaken(e *Event) bool {
+func (a ledger) overtaken(e *Event) bool {
 	switch d := a.order(e); {
 	case d < 0 && d >= -idNear:
 		return true
@@ -63,7 +63,7 @@ func (a *ledger) overtaken(e *Event) bool {
 // is the newer, or its timestamp is newer than that of what left the hole, or,
 // where there are no timestamps, the peer's duplicate acknowledgment has had the
 // time to reach its sender. Then the first copy was lost before it came here.
-func (a *ledger) sentAgain(e *Event, xe, ye *Endpoint) bool {
+func (a ledger) sentAgain(e *Event, xe, ye *Endpoint) bool {
 	switch d := a.order(e); {
 	case a.gapAt == 0 || d <= 0 && d >= -idNear:
 		return false
@@ -82,7 +82,7 @@ const idNear = 64
 
 // order is how much later than its sender's newest payload the segment was sent,
 // counted in IP identifications; noOrder where there are none.
-func (a *ledger) order(e *Event) int {
+func (a ledger) order(e *Event) int {
 	if e.IPID == 0 || a.newestID == 0 {
 		return noOrder
 	}
@@ -98,7 +98,7 @@ const soonest = 3 * ms
 // duplicate takes note that the peer says that it had got a segment twice
 // (RFC 2883): one that a had no need to repeat, such as Linux's tail loss probe
 // (RFC 8985 section 7) when the acknowledgment was on its way.
-func (a *ledger) duplicate() {
+func (a ledger) duplicate() {
 	switch {
 	case a.finAgain > 0:
 		a.finAgain--

@@ -78,8 +78,8 @@ func TestTrailOfOrdinaryLife(t *testing.T) {
 	if last := ev[len(ev)-1]; !last.Is(AcksFin) || last.After(Client).State != TimeWait || last.From != Client {
 		t.Errorf("the last event is %+v", last)
 	}
-	if tr.trails.used == 0 {
-		t.Error("no block was used")
+	if tr.trails.leaves.used == 0 {
+		t.Error("no leaf was used")
 	}
 }
 
@@ -115,8 +115,8 @@ func TestTrailIsReused(t *testing.T) {
 			t.Fatalf("life %d: %d events of the one before, then %+v", i, first, ev[first])
 		}
 	}
-	if n := tr.trails.used; n > 8 {
-		t.Errorf("%d blocks for one tuple", n)
+	if n := tr.trails.leaves.used; n > 12 {
+		t.Errorf("%d leaves for one tuple", n)
 	}
 }
 
@@ -144,8 +144,10 @@ func TestQuotesAreReused(t *testing.T) {
 	var p trails
 	var n notebook
 	for i := range 100 {
-		n.quotes[0], n.nquotes = p.keep(&capture.Quote{Type: uint8(i)}), 1
-		if got := p.errors[n.quotes[0]-1].Type; got != uint8(i) {
+		n.open(&p)
+		d := p.dossiers.at(n.head)
+		d.quotes[0], d.nquotes = p.keep(&capture.Quote{Type: uint8(i)}), 1
+		if got := p.errors[d.quotes[0]-1].Type; got != uint8(i) {
 			t.Fatalf("error %d is kept as %d", i, got)
 		}
 		n.clear(&p)
