@@ -7,21 +7,21 @@ package tracker
 // An alarm only names whom it concerns. Who is named knows when it is due, and
 // an alarm that does not fit what it says any more is dropped.
 type alarms struct {
-	shift uint
-	today uint64
-	count int // in days
-	days  [calendarDays]uint32
-	pages pool[page]
-	now   alarmHeap // due today, or before
-	far   alarmHeap // beyond the calendar
+	shift   uint
+	today   uint64
+	count   int // in days
+	days    [calendarDays]uint32
+	agendas pool[agenda]
+	now     alarmHeap // due today, or before
+	far     alarmHeap // beyond the calendar
 }
 
 // calendarDays is how many days the calendar has: with days of 67 ms, over a
 // minute (TIME-WAIT).
 const calendarDays = 1024
 
-// page is a part of what is due on a day.
-type page struct {
+// agenda is a part of what is due on a day.
+type agenda struct {
 	refs [14]ref
 	n    uint32
 	next uint32 // index plus one
@@ -42,12 +42,12 @@ func (a *alarms) add(due int64, id uint64, r ref) {
 		return
 	}
 	head := &a.days[d%calendarDays]
-	if *head == 0 || a.pages.at(*head-1).n == uint32(len(page{}.refs)) {
-		i := a.pages.take()
-		a.pages.at(i).next = *head
+	if *head == 0 || a.agendas.at(*head-1).n == uint32(len(agenda{}.refs)) {
+		i := a.agendas.take()
+		a.agendas.at(i).next = *head
 		*head = i + 1
 	}
-	p := a.pages.at(*head - 1)
+	p := a.agendas.at(*head - 1)
 	p.refs[p.n] = r
 	p.n++
 	a.count++
@@ -77,7 +77,7 @@ func (a *alarms) turn(now int64, due func(ref) (at int64, id uint64, ok bool)) {
 		head := &a.days[a.today%calendarDays]
 		for *head != 0 {
 			i := *head - 1
-			p := a.pages.at(i)
+			p := a.agendas.at(i)
 			for _, r := range p.refs[:p.n] {
 				if at, id, ok := due(r); ok && a.day(at) == a.today {
 					a.now.push(alarm{at, id, r})
@@ -85,7 +85,7 @@ func (a *alarms) turn(now int64, due func(ref) (at int64, id uint64, ok bool)) {
 			}
 			a.count -= int(p.n)
 			*head = p.next
-			a.pages.put(i)
+			a.agendas.put(i)
 		}
 	}
 }

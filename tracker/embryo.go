@@ -127,9 +127,7 @@ func (t *Tracker) gestate(x *embryo, hash uint32) uint32 {
 // release gives back an entry that is not in the table.
 func (t *Tracker) release(slot uint32) {
 	if t.obs.Case != nil {
-		n := t.books.at(slot)
-		n.clear(&t.trails)
-		*n = notebook{}
+		t.books.at(slot).forget(&t.trails)
 	}
 	t.table.at(slot).zeek.release(&t.spill)
 	t.table.entries.put(slot)

@@ -45,9 +45,11 @@ const (
 	embryoOctets   = 88
 	addrsOctets    = 32
 	bucketOctets   = 8
-	pageOctets     = 64
-	notebookOctets = 1160
-	blockOctets    = 392
+	agendaOctets   = 64
+	notebookOctets = 64
+	dossierOctets  = 800
+	rareOctets     = 720
+	leafOctets     = 64
 )
 
 // octets is how many all lives take, those that gave way included: their room
@@ -55,9 +57,10 @@ const (
 func (t *Tracker) octets() int64 {
 	n := int64(t.table.entries.n)*entryOctets + int64(t.table.residues.n)*residueOctets + int64(t.table.stubs.n)*stubOctets +
 		int64(t.table.embryos.n)*embryoOctets + int64(t.table.wide.n)*addrsOctets + int64(t.table.cells)*bucketOctets +
-		int64(t.alarms.pages.n)*pageOctets
+		int64(t.alarms.agendas.n)*agendaOctets
 	if t.obs.Case != nil {
-		n += int64(t.table.entries.n)*notebookOctets + int64(t.trails.used)*blockOctets
+		n += int64(t.table.entries.n)*notebookOctets + int64(t.trails.leaves.used)*leafOctets +
+			int64(t.trails.dossiers.used)*dossierOctets + int64(t.trails.rares.used)*rareOctets
 	}
 	return n
 }

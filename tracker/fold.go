@@ -69,16 +69,15 @@ func (t *Tracker) foldDue(frame uint64) {
 func (t *Tracker) fold(e *entry, slot uint32) bool {
 	c := &e.conn
 	x := e.shape()
-	if c.id > idMask {
+	if x.mode |= folded; x.mode&begun != 0 {
+		x.mode |= reported
+	}
+	i, ok := t.table.shapes.find(&x)
+	if !ok || c.id > idMask {
 		return false
 	}
 	c.mode |= folded
 	t.report(e, slot)
-	x.mode = c.mode
-	i, ok := t.table.shapes.find(&x)
-	if !ok {
-		return false
-	}
 	who := uint64(i)<<idBits | c.id
 	n := t.table.named(&c.Key)
 	var r ref

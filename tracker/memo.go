@@ -49,34 +49,3 @@ func recalled(b []byte, epoch int64, ev []Event) int {
 	}
 	return n
 }
-
-// memo is the same without a strip, for a tuple of which little else is kept.
-// Its zero value remembers nothing. What has no room is left out, the earliest
-// first: there usually is room for the latest segments of both sides, and some
-// payload before them. It is read with the trails that it was made with.
-type memo [63]byte
-
-// memo returns what may become context of the next life, whether or not n was
-// cleared; n is to forget the rest.
-func (n *notebook) memo(p *trails) (m memo) {
-	var b [1 + maxCarry*maxEvent]byte
-	for rest := n.rest(p); len(rest) > 0; rest = rest[1:] {
-		if k := record(b[:], p.epoch, rest); k <= len(m) {
-			copy(m[:], b[:k])
-			break
-		}
-	}
-	return m
-}
-
-// recall lets a new notebook begin with what m remembers.
-func (n *notebook) recall(p *trails, m *memo) {
-	if m[0] == 0 {
-		return
-	}
-	var ev [maxCarry]Event
-	var b [len(m) + maxEvent]byte
-	copy(b[:], m[:])
-	p.page.of = nil
-	n.carry = p.carry(ev[:recalled(b[:], p.epoch, ev[:])])
-}

@@ -11,7 +11,7 @@ import (
 // opening tells a tracker to write of all lives as of those of which there is
 // something to say.
 func opening(t *Tracker) {
-	for slot := range t.table.n {
+	for slot := range t.table.entries.n {
 		if n := t.books.at(slot); n.marks&opened == 0 {
 			n.open(&t.trails)
 		}
@@ -73,7 +73,7 @@ func TestNotebookOrDossier(t *testing.T) {
 			}
 		}
 		got, tr := told(segs, func(tr *Tracker) {
-			for slot := range tr.table.n {
+			for slot := range tr.table.entries.n {
 				if n := tr.books.at(slot); n.n > 3 {
 					jotted++
 				}
@@ -103,7 +103,7 @@ func diffOf(got, want []string) string {
 func checkReturned(t *testing.T, tr *Tracker) {
 	t.Helper()
 	p := &tr.trails
-	for slot := range tr.table.n {
+	for slot := range tr.table.entries.n {
 		n := tr.books.at(slot)
 		n.clear(p)
 		n.forget(p)
@@ -115,78 +115,6 @@ func checkReturned(t *testing.T, tr *Tracker) {
 	if free != p.leaves.used || len(p.dossiers.spare) != int(p.dossiers.used) || len(p.rares.spare) != int(p.rares.used) || len(p.spare) != len(p.errors) {
 		t.Fatalf("free are %d of %d leaves, %d of %d dossiers, %d of %d rares, %d of %d errors", free, p.leaves.used,
 			len(p.dossiers.spare), p.dossiers.used, len(p.rares.spare), p.rares.used, len(p.spare), len(p.errors))
-	}
-}
-
-// A tuple that nothing but a memo is kept of carries on as if all were kept.
-func TestMemo(t *testing.T) {
-	life := talk(1, 3)
-	var segs []capture.Segment
-	for n := range 3 {
-		for i := range life {
-			s := life[i]
-			s.Time += int64(n) * 1000 * second
-			s.Frame = uint64(len(segs) + 1)
-			segs = append(segs, s)
-			segs[len(segs)-1].Seq += uint32(n) << 20
-			if s.Flags&capture.ACK != 0 {
-				segs[len(segs)-1].Ack += uint32(n) << 20
-			}
-		}
-	}
-	for _, stamps := range []bool{false, true} {
-		if stamps {
-			for i := range segs {
-				segs[i].Opts, segs[i].TSVal, segs[i].TSEcr = capture.OptTS, uint32(i)<<8, uint32(i)<<7
-			}
-		}
-		earlier := func(between func(*Tracker)) (frames [][]uint64) {
-			tr := New(DefaultConfig(), Observer{Case: func(c *Case) {
-				var f []uint64
-				for i := range c.Trail.Events {
-					if e := &c.Trail.Events[i]; e.Is(Earlier) {
-						f = append(f, e.Frame)
-					}
-				}
-				frames = append(frames, f)
-			}})
-			for i := range segs {
-				tr.Process(&capture.Batch{Now: segs[i].Time - 1})
-				between(tr)
-				tr.Process(&capture.Batch{Segments: slices.Clone(segs[i : i+1])})
-			}
-			tr.Finish()
-			return frames
-		}
-		whole := earlier(func(*Tracker) {})
-		folded := 0
-		memos := earlier(func(tr *Tracker) {
-			if n := tr.books.at(0); n.carry != 0 && n.n == 0 {
-				m := n.memo(&tr.trails)
-				n.forget(&tr.trails)
-				n.recall(&tr.trails, &m)
-				folded++
-			}
-		})
-		if folded != 2 || len(whole) != 3 || len(whole[1]) != 4 {
-			t.Fatalf("%d memos, events of lives before: %v", folded, whole)
-		}
-		for i := range whole {
-			if want := whole[i][len(whole[i])-len(memos[i]):]; !slices.Equal(memos[i], want) || i > 0 && len(want) < 2 || i > 0 && !stamps && len(want) < 3 {
-				t.Errorf("timestamps %v: life %d has %v of those before, and %v with a memo", stamps, i, whole[i], memos[i])
-			}
-		}
-	}
-}
-
-// A memo of nothing is the zero memo, and recalls nothing.
-func TestMemoOfNothing(t *testing.T) {
-	var p trails
-	var n notebook
-	m := n.memo(&p)
-	n.recall(&p, &m)
-	if m != (memo{}) || n != (notebook{}) {
-		t.Errorf("%v, %+v", m, n)
 	}
 }
 

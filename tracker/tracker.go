@@ -502,7 +502,8 @@ func (t *Tracker) again(e *entry, slot uint32, fresh bool) {
 	e.zeek = zeekConn{}
 }
 
-// report tells of a life that is over, and forgets what is written down of it.
+// report tells of a life that is over. What is written down of it is forgotten,
+// but for what may become context, unless the life is about to be folded.
 func (t *Tracker) report(e *entry, slot uint32) {
 	if e.conn.mode&begun != 0 && e.conn.mode&reported == 0 {
 		e.conn.mode |= reported
@@ -514,7 +515,7 @@ func (t *Tracker) report(e *entry, slot uint32) {
 			}
 		}
 	}
-	if t.obs.Case != nil {
+	if t.obs.Case != nil && e.conn.mode&folded == 0 {
 		t.books.at(slot).clear(&t.trails)
 	}
 }

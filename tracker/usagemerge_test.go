@@ -146,8 +146,8 @@ func TestUsageIsDealt(t *testing.T) {
 	}
 }
 
-// beyond fills a Usage with as many pairs as are told of whatever they hold.
-func beyond(u *Usage) {
+// overfill fills a Usage with as many pairs as are told of whatever they hold.
+func overfill(u *Usage) {
 	l := usageLog{services: []listener{{port: 1}}}
 	for i := range uint32(maxExact) {
 		l.gains = append(l.gains, gain{time: 1.7e18, client: i, what: (gainMore | standing(inOpened)).of(1)})
@@ -160,7 +160,7 @@ func beyond(u *Usage) {
 func TestUsageBeyondExact(t *testing.T) {
 	segs := someTraffic(1, 500)
 	var all, late Usage
-	beyond(&late)
+	overfill(&late)
 	// The last worker is the one that had the pairs before.
 	deal(segs, 1, &all)
 	deal(segs, 1, &late)
@@ -203,7 +203,7 @@ func TestUsageBeyondExact(t *testing.T) {
 // it has cells for can hold something at a time.
 func TestPairsAreBounded(t *testing.T) {
 	var u Usage
-	beyond(&u)
+	overfill(&u)
 	l := usageLog{services: []listener{{port: 2}}}
 	put := func(i int, more standing, bits counted) {
 		l.gains = append(l.gains, gain{time: 1.7e18 + int64(i), client: uint32(i), what: (more | standing(bits)).of(1)})
