@@ -21,6 +21,7 @@ type ledger struct {
 	pushed    uint32 // payload repeated against a window of zero
 	twice     uint32 // of the rest of what it repeated, the peer said that it had it (RFC 2883)
 	finAgain  uint32 // repeats of its FIN that the peer has not said so of
+	opened    bool   // it sent a SYN or SYN,ACK
 	newestID  uint16 // IP identification of the payload that it sent last, as far as can be told
 }
 
@@ -54,6 +55,15 @@ func (n *notebook) account(e *Event, xe, ye *Endpoint, was *prior) bool {
 		}
 		b.Unseen += uint64(was.unseen)
 		n.signs |= SignUnseen
+	}
+	switch {
+	case rst:
+	case e.Flags&capture.SYN == 0:
+		if a.SpokeFrame == 0 {
+			a.SpokeAt, a.SpokeFrame = e.Time, e.Frame
+		}
+	case !a.opened:
+		a.opened, a.SynOpts, a.SynTSVal = true, e.Opts, e.TSVal
 	}
 	if !rst {
 		a.countTTL(e.TTL)

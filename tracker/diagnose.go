@@ -1,5 +1,7 @@
 package tracker
 
+import "tcpstate/capture"
+
 // books are the notebooks of all connections, by slot; kept only where cases
 // are asked for.
 type books [][]notebook
@@ -28,7 +30,10 @@ func (t *Tracker) tell(l *Life, e *entry, slot uint32) {
 		}
 		k.Ends[i] = n.acct[side].final(c.at(side), n.lastAt)
 	}
-	k.Signs |= c.signs(l)
+	k.Signs |= c.signs(l) | opening(&k.Ends) | c.closed(l, &k.Ends)
+	if n.head != 0 && t.trails.at(n.head).ev[0].Frame < c.firstFrame {
+		k.Signs |= SignOpening
+	}
 	for i := n.head; i != 0; {
 		b := t.trails.at(i)
 		for j := range b.ev[:b.n] {
@@ -48,6 +53,49 @@ func (t *Tracker) tell(l *Life, e *entry, slot uint32) {
 		k.Trail.Quotes = append(k.Trail.Quotes, t.trails.errors[q-1])
 	}
 	t.obs.Case(k)
+}
+
+// fewSegments of one end may be its SYN and its FIN.
+const fewSegments = 2
+
+// opening are the signs of both ends' accounts, and of an opening that is worth a
+// look: the SYN,ACK left out window scale or SACK although the SYN offered it. So
+// it is if the tuple had been used before, or a SYN came that neither began the life
+// nor was a repeat: a life without the sign whose SYN was seen began with it.
+func opening(ends *[2]Account) (s Sign) {
+	a, b := &ends[Client], &ends[Server]
+	if a.SynOpts&^b.SynOpts&(capture.OptWScale|capture.OptSACKOK) != 0 {
+		s |= SignOpening
+	}
+	if a.Lost+b.Lost > 0 {
+		s |= SignLost
+	}
+	if !a.Spoke || !b.Spoke || a.Segments <= fewSegments && b.Segments <= fewSegments {
+		s |= SignBare
+	}
+	return s
+}
+
+const (
+	// Lingers is how long a life is half-closed that shows SignClosing.
+	Lingers = 2 * second
+	// Still is how long nothing was said before its first FIN.
+	Still = 1800 * ms
+)
+
+// closed tells whether a close by FIN is worth a look: the FINs crossed, or came
+// Lingers apart or more; or the first came when nothing had been said for Still or
+// longer, or was not the last thing said.
+func (c *Conn) closed(l *Life, ends *[2]Account) Sign {
+	o := &c.notes
+	if o.firstFin == 0 {
+		return 0
+	}
+	said := max(ends[Client].LastDataAt, ends[Server].LastDataAt)
+	if o.crossed || l.HalfClosedFor >= Lingers || said != 0 && (said > o.firstFin || o.firstFin-said >= Still) {
+		return SignClosing
+	}
+	return 0
 }
 
 // byRole turns sides of the Key into roles.

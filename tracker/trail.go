@@ -295,6 +295,9 @@ func (n *notebook) sign(e *Event, c *Conn, s *capture.Segment, class reassembly.
 		return true
 	}
 	if s.Flags&(capture.SYN|capture.ACK|capture.RST) == capture.SYN {
+		if c.firstFrame != s.Frame && class != reassembly.Retransmission {
+			n.signs |= SignOpening
+		}
 		for _, p := range e.before {
 			if st := p.state(); st.Synchronised() && st != TimeWait {
 				n.signs |= SignSynInside

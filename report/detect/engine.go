@@ -3,6 +3,7 @@ package detect
 import (
 	"cmp"
 	"fmt"
+	"math/bits"
 	"slices"
 	"strings"
 	"time"
@@ -22,13 +23,20 @@ type Options struct {
 
 // Engine hands cases to the detectors and gathers their findings.
 type Engine struct {
-	opts     Options
-	at       []station
-	services services
-	quality  quality
-	of       map[Ref][]string
-	hidden   []Finding
+	opts    Options
+	at      []station
+	bySign  [signs]stations // who asked for lives that show it
+	shared  *shared
+	quality quality
+	of      map[Ref][]string
+	hidden  []Finding
 }
+
+// signs is how many there may be.
+const signs = 32
+
+// stations is a set of indices of Engine.at.
+type stations [2]uint64
 
 // station is a detector at work.
 type station struct {
@@ -41,10 +49,16 @@ func New(o Options) *Engine {
 	if o.OS.Ports == 0 {
 		o.OS = OSes["linux"]
 	}
-	g := &Engine{opts: o}
+	g := &Engine{opts: o, shared: newShared()}
 	for _, d := range ordered(Catalogue) {
 		if !o.Disabled[d.ID] {
-			g.at = append(g.at, station{d, d.New(&Setup{detector: d, values: o.Values, OS: o.OS, TimeWait: o.TimeWait})})
+			n := len(g.at)
+			g.at = append(g.at, station{d, d.New(&Setup{detector: d, values: o.Values, OS: o.OS, TimeWait: o.TimeWait, shared: g.shared})})
+			for i := range g.bySign {
+				if d.Signs>>i&1 != 0 {
+					g.bySign[i][n/64] |= 1 << (n % 64)
+				}
+			}
 		}
 	}
 	return g
@@ -79,13 +93,36 @@ func ordered(all []*Detector) []*Detector {
 
 // Case takes note of one life. It is what tracker.Observer.Case wants.
 func (g *Engine) Case(c *tracker.Case) {
-	g.services.add(c)
+	g.shared.meet(c)
+	g.shared.services.add(c, g.shared.server)
 	g.quality.add(c)
-	for i := range g.at {
-		if g.at[i].Signs&c.Signs != 0 {
-			g.at[i].w.Case(c)
+	var ask stations
+	for s := c.Signs; s != 0; s &= s - 1 {
+		b := &g.bySign[bits.TrailingZeros32(uint32(s))]
+		ask[0] |= b[0]
+		ask[1] |= b[1]
+	}
+	for k, set := range ask {
+		for ; set != 0; set &= set - 1 {
+			g.at[64*k+bits.TrailingZeros64(set)].w.Case(c)
 		}
 	}
+}
+
+// ordinary are the signs of lives in which everything goes well: they are
+// diagnosed by what is in the life and its ends' accounts.
+const ordinary = tracker.SignLife | tracker.SignSyn | tracker.SignDone | tracker.SignFin
+
+// Trails are the signs of lives of which the trail is wanted: it may be left out
+// of the case of a life that shows none of them.
+func (g *Engine) Trails() tracker.Sign {
+	s := ^ordinary
+	for i := range g.at {
+		if w, ok := g.at[i].w.(interface{ trails() tracker.Sign }); ok {
+			s |= w.trails()
+		}
+	}
+	return s
 }
 
 // Context is what a detector knows when it raises its findings.

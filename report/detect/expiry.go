@@ -122,74 +122,79 @@ type fresh struct {
 	syn, speaks uint64 // frames
 }
 
-// hostPair is two hosts, in order.
-type hostPair struct{ a, b netip.Addr }
-
-func pairOf(a, b netip.Addr) hostPair {
-	if b.Less(a) {
-		a, b = b, a
-	}
-	return hostPair{a, b}
-}
-
 // freshSlot is the slice of time in which only the first and the last fresh
 // connection of a pair are kept. Any question about more than two slices has an exact answer.
 const freshSlot = int64(15e9)
 
-const maxFresh = 1 << 17
+// maxFresh bounds the fresh connections: the latest that were told of. So many
+// are those of all pairs of many minutes, or of some seconds of a capture of
+// thousands of pairs that each meet once and hardly leave a flow idle.
+const maxFresh = 1 << 15
 
-type freshKey struct {
-	hostPair
-	slot int64
-}
+// looksBack is how many of a pair's fresh connections are asked for their slice
+// of time: those of old slices are told of with the lives that last long.
+const looksBack = 64
 
 // revivals are the fresh connections of all pairs.
-type revivals struct{ by map[freshKey][2]fresh }
+type revivals struct {
+	*shared
+	ring ring[fresh]
+}
 
 func (r *revivals) add(c *tracker.Case) {
 	l := c.Life
-	if !c.Has(tracker.SignDone) || !c.Has(tracker.SignSyn) || c.Has(tracker.SignSelf) || l.SynRetransmits > 0 || !c.Ends[tracker.Server].Spoke {
+	a := &c.Ends[tracker.Server]
+	if !c.Has(tracker.SignDone) || !c.Has(tracker.SignSyn) || c.Has(tracker.SignSelf) || l.SynRetransmits > 0 || a.SpokeFrame == 0 {
 		return
 	}
-	k := freshKey{pairOf(c.Addr(tracker.Client).Addr(), c.Addr(tracker.Server).Addr()), floor(l.Start, freshSlot)}
-	v, ok := r.by[k]
-	if !ok && len(r.by) >= maxFresh || ok && l.Start >= v[0].at && l.Start <= v[1].at {
+	p := r.hosts()
+	if p == nil {
 		return
 	}
-	f := fresh{RefOf(c), l.Start, l.FirstFrame, 0}
-	for i := range c.Trail.Events {
-		if e := &c.Trail.Events[i]; own(e) && e.From == tracker.Server && e.Plain() {
-			f.speaks = e.Frame
-			break
+	f := fresh{RefOf(c), l.Start, l.FirstFrame, a.SpokeFrame}
+	slot := floor(f.at, freshSlot)
+	var in [2]*fresh // those of the slot
+	k := 0
+	v, before := r.ring.at(p.fresh)
+	for n := 0; v != nil && k < len(in) && n < looksBack; n++ {
+		if floor(v.at, freshSlot) == slot {
+			in[k] = v
+			k++
 		}
+		v, before = r.ring.at(before)
 	}
-	if f.speaks == 0 {
+	if k == 1 && in[0].at == f.at {
 		return
 	}
-	if r.by == nil {
-		r.by = map[freshKey][2]fresh{}
+	if k < len(in) {
+		p.fresh = r.ring.add(f, p.fresh)
+		return
+	}
+	first, last := in[0], in[1]
+	if first.at > last.at {
+		first, last = last, first
 	}
 	switch {
-	case !ok:
-		v = [2]fresh{f, f}
-	case f.at < v[0].at:
-		v[0] = f
-	default:
-		v[1] = f
+	case f.at < first.at:
+		*first = f
+	case f.at > last.at:
+		*last = f
 	}
-	r.by[k] = v
 }
 
-// between returns the first fresh connection of the pair that began from a to b.
-func (r *revivals) between(p hostPair, a, b int64) (fresh, bool) {
-	for slot := floor(a, freshSlot); slot <= floor(b, freshSlot); slot++ {
-		for _, f := range r.by[freshKey{p, slot}] {
-			if f.at >= a && f.at <= b {
-				return f, true
-			}
+// between returns the first fresh connection of two hosts that began from a to b.
+func (r *revivals) between(x, y netip.Addr, a, b int64) (found fresh, ok bool) {
+	k, _ := pairKey(hostKey(x), hostKey(y))
+	p := r.pairs.find(k)
+	if p == nil {
+		return found, false
+	}
+	for v, before := r.ring.at(p.fresh); v != nil; v, before = r.ring.at(before) {
+		if v.at >= a && v.at <= b && (!ok || v.at <= found.at) {
+			found, ok = *v, true
 		}
 	}
-	return fresh{}, false
+	return found, ok
 }
 
 // deaths gathers both.
@@ -201,12 +206,13 @@ type deaths struct {
 }
 
 func newDeaths(s *Setup) deaths {
-	return deaths{idle: s.Span("idle"), within: s.Span("within"), repeats: s.Count("retransmissions")}
+	return deaths{idle: s.Span("idle"), within: s.Span("within"), repeats: s.Count("retransmissions"),
+		revivals: revivals{shared: s.shared, ring: ring[fresh]{most: maxFresh}}}
 }
 
 func (w *deaths) note(c *tracker.Case) {
 	w.revivals.add(c)
-	if !c.Has(tracker.SignIdle) && w.idle >= 30e9 {
+	if !c.Has(tracker.SignIdle) && w.idle >= idleSign {
 		return
 	}
 	if d, ok := deathOf(c, w.idle, w.repeats); ok {
@@ -217,7 +223,7 @@ func (w *deaths) note(c *tracker.Case) {
 // revived returns the fresh connection that proves that the hosts of a flow
 // that died still reach each other.
 func (w *deaths) revived(d *death) (fresh, bool) {
-	return w.between(pairOf(d.from, d.to), d.at, d.last+w.within)
+	return w.between(d.from, d.to, d.at, d.last+w.within)
 }
 
 // deaths returns what the watcher of middlebox-state-expired knows to have died;

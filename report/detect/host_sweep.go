@@ -32,23 +32,27 @@ var HostSweep = &Detector{
 	Lowered:  Missed,
 	New: func(s *Setup) Watcher {
 		n := max(s.Count("hosts"), 1)
-		return &hostSweep{window: s.Span("window"), used: map[netip.AddrPort]int{}, book: tryBook[netip.AddrPort, netip.Addr]{enough: n}}
+		return &hostSweep{window: s.Span("window"), used: table[uint32]{most: maxUsed, stays: func(v *uint32) bool { return int(*v) >= n }}, book: tryBook[netip.AddrPort, netip.Addr]{enough: n}}
 	},
 }
+
+// maxUsed bounds the sources and ports of which connections with payload are
+// counted.
+const maxUsed = 3 << 14
 
 type hostSweep struct {
 	window int64
 	// used are the connections with payload, by source and port of the
-	// server, for the first maxGroups of these.
-	used map[netip.AddrPort]int
+	// server.
+	used table[uint32]
 	book tryBook[netip.AddrPort, netip.Addr] // by source and port of the server
 }
 
 func (w *hostSweep) Case(c *tracker.Case) {
 	key := netip.AddrPortFrom(c.Addr(tracker.Client).Addr(), c.Addr(tracker.Server).Port())
 	if c.Ends[tracker.Client].DataSegments+c.Ends[tracker.Server].DataSegments > 0 {
-		if _, ok := w.used[key]; ok || len(w.used) < maxGroups {
-			w.used[key]++
+		if n := w.used.at(endKey(key)); n != nil {
+			*n++
 		}
 		return
 	}
@@ -65,7 +69,10 @@ func (w *hostSweep) Findings(x *Context) {
 	found := w.book.find(w.window, func(k netip.AddrPort, t *try[netip.Addr]) bool {
 		return !doubt.is(k.Addr(), t.port, t.kind, t.again || t.made, t.at)
 	})
-	found = slices.DeleteFunc(found, func(s scanned[netip.AddrPort, netip.Addr]) bool { return s.targets <= w.used[s.key] })
+	found = slices.DeleteFunc(found, func(s scanned[netip.AddrPort, netip.Addr]) bool {
+		n := w.used.find(endKey(s.key))
+		return n != nil && s.targets <= int(*n)
+	})
 	for _, s := range bySource(found, netip.AddrPort.Addr) {
 		f := s.finding()
 		most := s.widest()

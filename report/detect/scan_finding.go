@@ -126,15 +126,18 @@ func (u *undecided) is(source netip.Addr, port uint16, kind failure, sure bool, 
 	}
 	if u.v4 == nil {
 		u.v4 = map[uint16]map[int64]struct{}{}
-		for a, s := range u.x.engine.services.by {
-			if !a.Addr().Is4() || s.Opened.N() == 0 {
+		s := &u.x.engine.shared.services
+		for i := range s.all {
+			n := &s.all[i]
+			if !n.v4 || n.moments == 0 {
 				continue
 			}
-			if u.v4[a.Port()] == nil {
-				u.v4[a.Port()] = map[int64]struct{}{}
-			}
-			for t := range s.Opened.by {
-				u.v4[a.Port()][t] = struct{}{}
+			for _, p := range s.moments[n.moments-1].Opened.parts {
+				if u.v4[n.port] == nil {
+					u.v4[n.port] = map[int64]struct{}{}
+				}
+				u.v4[n.port][floorSecond(p.first)] = struct{}{}
+				u.v4[n.port][floorSecond(p.last)] = struct{}{}
 			}
 		}
 	}

@@ -55,18 +55,18 @@ func TestTimesBounded(t *testing.T) {
 		key := netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 0, 2}), uint16(1+r.IntN(20)))
 		c.Life.Ends[tracker.Server].Addr = key
 		c.Life.DoneAt = r.Int64N(86400e9)
-		s.add(c)
+		s.add(c, s.of(key))
 		lists[key] = append(lists[key], c.Life.DoneAt)
 		n := 0
-		for _, x := range s.by {
-			n += len(x.Opened.by) + len(x.Answered.by)
+		for _, x := range s.moments {
+			n += len(x.Opened.parts) + len(x.Answered.parts)
 		}
 		if n > s.enough || n != s.parts {
 			t.Fatalf("%d parts after %d lives, counted as %d", n, i+1, s.parts)
 		}
 	}
 	for key, list := range lists {
-		times := &s.by[key].Opened
+		times := &s.count(&s.all[s.known(key)-1]).Opened
 		if times.N() != len(list) || times.width != s.width {
 			t.Fatalf("%v: %d times, not %d, in parts of %d", key, times.N(), len(list), times.width)
 		}

@@ -36,13 +36,14 @@ var SynFlood = &Detector{
 	Withheld: FlagsOnly,             // the ACKs that complete handshakes were filtered out
 	Lowered:  OneDirection | Missed, // so may be the answers
 	New: func(s *Setup) Watcher {
-		w := &flood{count: max(tracker.Few, s.Count("count")), window: s.Span("window")}
+		w := &flood{shared: s.shared, count: max(tracker.Few, s.Count("count")), window: s.Span("window")}
 		w.ends.width = max(1, w.window/8)
 		return w
 	},
 }
 
 type flood struct {
+	*shared
 	count  int
 	window int64
 	bag    Bag[netip.AddrPort, tried]
@@ -72,6 +73,10 @@ func (w *flood) Case(c *tracker.Case) {
 	if c.Has(tracker.SignSelf) {
 		return
 	}
+	if synFirst(c) && (c.Has(tracker.SignDone) || c.Ends[tracker.Client].Spoke) {
+		w.ends.add(w.server, c.Life.Start, true, false)
+		return
+	}
 	var syn, answer *tracker.Event
 	repeated := false
 	for i := range c.Trail.Events {
@@ -96,7 +101,7 @@ func (w *flood) Case(c *tracker.Case) {
 	over := !v.completed && c.Has(tracker.SignRst)
 	open := !v.completed && !over && c.Now-syn.Time < decided
 	server := c.Addr(tracker.Server)
-	w.ends.add(server, syn.Time, v.completed, open)
+	w.ends.add(w.server, syn.Time, v.completed, open)
 	switch {
 	case open, over, v.completed && !v.repeated:
 	case v.completed:
@@ -128,7 +133,7 @@ func (w *flood) Findings(x *Context) {
 // judge raises the finding if the listener's peak of attempts is a flood.
 func (w *flood) judge(x *Context, g *Group[netip.AddrPort, tried], s *tracker.Service) {
 	p := &s.Attempts
-	n := w.ends.between(g.Key, p.At-w.window, p.At)
+	n := w.ends.between(w.services.known(g.Key), p.At-w.window, p.At)
 	if 2*n.completed >= n.began-n.open || !w.narrow(g, p.At) || x.Service(g.Key).Completed == 0 && !w.certain(x, g) {
 		return
 	}
@@ -141,7 +146,7 @@ func (w *flood) judge(x *Context, g *Group[netip.AddrPort, tried], s *tracker.Se
 	}
 	f := g.Finding(Server(g.Key))
 	f.Severity, f.Blame = Error, BlameClient
-	if !slices.ContainsFunc(g.Items, func(it Item[tried]) bool { return it.proof != nil }) {
+	if !slices.ContainsFunc(g.Items, func(it Item[tried]) bool { return it.proof() != nil }) {
 		f.Evidence.Connections = nil
 		f.peak(p, "SYN", "SYN")
 	}
@@ -151,7 +156,7 @@ func (w *flood) judge(x *Context, g *Group[netip.AddrPort, tried], s *tracker.Se
 		{"sources", float64(len(t.sources))}, {"answered_share", float64(t.answered) / float64(t.failed)}, {"syn_received_peak", float64(s.Answered.Max)},
 		{"suffered", float64(t.late + t.inVain)}}
 	f.Explanation = fmt.Sprintf("At %s %s had %s that were neither completed nor refused; of the %s in the %s before, %d became connections. %s",
-		clock(p.At), g.Key, plural(p.Max, "attempt"), plural(n.began, "attempt"), span(w.window), n.completed, t.words(g.More))
+		clock(p.At), g.Key, plural(p.Max, "attempt"), plural(int(n.began), "attempt"), span(w.window), n.completed, t.words(g.More))
 	if t.inVain > 0 {
 		f.SeenBy.Client = SawTimeout
 	}
