@@ -67,6 +67,7 @@ type Group[K comparable, V any] struct {
 type Bag[K comparable, V any] struct {
 	groups map[K]*Group[K, V]
 	n      int
+	most   int // connections; 0 for maxItems
 	// Lost counts what belonged to subjects that had no room.
 	Lost int
 }
@@ -113,7 +114,7 @@ func (b *Bag[K, V]) room(key K) *Group[K, V] {
 		g = &Group[K, V]{Key: key, made: len(b.groups)}
 		b.groups[key] = g
 	}
-	if b.n >= maxItems {
+	if b.n >= maxItems || b.most != 0 && b.n >= b.most {
 		g.More++
 		return nil
 	}

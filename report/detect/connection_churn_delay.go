@@ -20,10 +20,10 @@ type delay struct {
 }
 
 const (
-	// maxDelayed bounds the line: connections of 10 s at 3000 per second. Where more
+	// maxDelayed bounds the line: connections of 10 s at 2500 per second. Where more
 	// are opened, fewer of a flow are met while one of its connections waits.
-	maxDelayed = 1 << 15
-	counters   = 1 << 16
+	maxDelayed = 3 << 13
+	counters   = 1 << 14
 	// early is the part of what is needed that is enough to be kept: connections wait
 	// for less than their window where there are many, and need not come evenly.
 	early = 8
@@ -48,7 +48,7 @@ func (d *delay) add(s *shared, c *tracker.Case, v brief) *delayed {
 	}
 	a := c.Addr(tracker.Client).Addr()
 	x := delayed{Ref: RefOf(c), client: a.As16(), v4: a.Is4(), server: s.server, at: c.Life.DoneAt, last: c.Life.End, brief: v,
-		counter: uint16(mix(hostKey(a), uint64(s.server)))}
+		counter: uint16(mix(s.host[tracker.Client], uint64(s.server)) % counters)}
 	if d.counted++; d.counted > maxDelayed {
 		d.now, d.before, d.counted = d.before, d.now, 1
 		clear(d.now)
@@ -57,7 +57,7 @@ func (d *delay) add(s *shared, c *tracker.Case, v brief) *delayed {
 		*n++
 	}
 	if len(d.line) < maxDelayed {
-		d.line = append(d.line, x)
+		d.line = append(roomy(d.line, maxDelayed), x)
 		return nil
 	}
 	d.out, d.line[d.next] = d.line[d.next], x

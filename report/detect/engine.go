@@ -28,7 +28,7 @@ type Engine struct {
 	bySign  [signs]stations // who asked for lives that show it
 	shared  *shared
 	quality quality
-	of      map[Ref][]string
+	of      *findingsOf
 	hidden  []Finding
 }
 
@@ -49,7 +49,7 @@ func New(o Options) *Engine {
 	if o.OS.Ports == 0 {
 		o.OS = OSes["linux"]
 	}
-	g := &Engine{opts: o, shared: newShared()}
+	g := &Engine{opts: o, shared: &shared{}}
 	for _, d := range ordered(Catalogue) {
 		if !o.Disabled[d.ID] {
 			n := len(g.at)
@@ -135,7 +135,7 @@ type Context struct {
 	engine   *Engine
 	current  *Detector
 	raised   []Finding
-	swallows map[string]map[Ref]bool // by the id of whom it is taken from
+	swallows map[string]*refSet // by the id of whom it is taken from
 }
 
 // Start and End are the times of the capture's first and last packet.
@@ -146,7 +146,7 @@ func (x *Context) End() int64 { return x.Stats.Last }
 
 // Swallowed reports whether another finding tells of the connection in place
 // of the detector's own.
-func (x *Context) Swallowed(r Ref) bool { return x.swallows[x.current.ID][r] }
+func (x *Context) Swallowed(r Ref) bool { return x.swallows[x.current.ID].has(r) }
 
 // Raise takes a finding of the detector that is being asked. Subject, Count,
 // First, Last and Evidence come from Group.Finding; ID and, where they are left
@@ -177,10 +177,10 @@ func (x *Context) Raise(f Finding) {
 	}
 	for _, id := range d.Swallows {
 		if x.swallows[id] == nil {
-			x.swallows[id] = map[Ref]bool{}
+			x.swallows[id] = &refSet{}
 		}
 		for _, r := range told {
-			x.swallows[id][r] = true
+			x.swallows[id].add(r)
 		}
 	}
 }
@@ -195,7 +195,7 @@ type Ending struct {
 // Findings asks all detectors, and returns what they found: most severe first,
 // then by id and subject. It is called once.
 func (g *Engine) Findings(e Ending) []Finding {
-	x := &Context{Stats: e.Stats, Totals: e.Totals, Usage: e.Usage, engine: g, swallows: map[string]map[Ref]bool{}}
+	x := &Context{Stats: e.Stats, Totals: e.Totals, Usage: e.Usage, engine: g, swallows: map[string]*refSet{}}
 	g.quality.judge(x)
 	x.Doubts = g.quality.doubts
 	for i := range g.at {
@@ -220,14 +220,7 @@ func (g *Engine) Findings(e Ending) []Finding {
 	slices.SortStableFunc(out, func(a, b Finding) int {
 		return cmp.Or(-cmp.Compare(a.Severity, b.Severity), cmp.Compare(a.ID, b.ID), cmp.Compare(a.Subject, b.Subject))
 	})
-	g.of = map[Ref][]string{}
-	for i := range out {
-		for _, r := range out[i].refs {
-			if !slices.Contains(g.of[r], out[i].ID) {
-				g.of[r] = append(g.of[r], out[i].ID)
-			}
-		}
-	}
+	g.of = newFindingsOf(out)
 	return out
 }
 
@@ -236,7 +229,7 @@ func (g *Engine) Hidden() []Finding { return g.hidden }
 
 // Of returns the ids of the findings that a life is part of, once Findings
 // was called.
-func (g *Engine) Of(r Ref) []string { return g.of[r] }
+func (g *Engine) Of(r Ref) []string { return g.of.ids(r) }
 
 // filter selects the connections in Wireshark.
 func filter(shown []Proven, beyond []uint64) string {

@@ -118,6 +118,7 @@ func abs[N int | int64](n N) N { return max(n, -n) }
 // fresh is a connection that opened at the first attempt and whose server spoke.
 type fresh struct {
 	Ref
+	pair        uint64 // key of both hosts
 	at          int64
 	syn, speaks uint64 // frames
 }
@@ -127,71 +128,76 @@ type fresh struct {
 const freshSlot = int64(15e9)
 
 // maxFresh bounds the fresh connections: the latest that were told of. So many
-// are those of all pairs of many minutes, or of some seconds of a capture of
-// thousands of pairs that each meet once and hardly leave a flow idle.
+// are those of a hundred pairs in an hour, or of some seconds of a capture of
+// very many pairs that each meet once, and hardly leave a flow idle.
 const maxFresh = 1 << 15
-
-// looksBack is how many of a pair's fresh connections are asked for their slice
-// of time: those of old slices are told of with the lives that last long.
-const looksBack = 64
 
 // revivals are the fresh connections of all pairs.
 type revivals struct {
-	*shared
 	ring ring[fresh]
+	// met are the pairs' latest slices, with the numbers of their fresh connections. A
+	// slice that had to go from here may get more than two.
+	met   [metSets][4]metSlot
+	pairs map[uint64][]uint64 // nil until they are asked for
 }
 
-func (r *revivals) add(c *tracker.Case) {
+const metSets = 1 << 10
+
+type metSlot struct {
+	key  uint64 // of the pair and the slice
+	kept [2]uint64
+}
+
+func (r *revivals) add(c *tracker.Case, host [2]uint64) {
 	l := c.Life
 	a := &c.Ends[tracker.Server]
 	if !c.Has(tracker.SignDone) || !c.Has(tracker.SignSyn) || c.Has(tracker.SignSelf) || l.SynRetransmits > 0 || a.SpokeFrame == 0 {
 		return
 	}
-	p := r.hosts()
-	if p == nil {
-		return
-	}
-	f := fresh{RefOf(c), l.Start, l.FirstFrame, a.SpokeFrame}
-	slot := floor(f.at, freshSlot)
-	var in [2]*fresh // those of the slot
-	k := 0
-	v, before := r.ring.at(p.fresh)
-	for n := 0; v != nil && k < len(in) && n < looksBack; n++ {
-		if floor(v.at, freshSlot) == slot {
-			in[k] = v
-			k++
-		}
-		v, before = r.ring.at(before)
-	}
-	if k == 1 && in[0].at == f.at {
-		return
-	}
-	if k < len(in) {
-		p.fresh = r.ring.add(f, p.fresh)
-		return
-	}
-	first, last := in[0], in[1]
-	if first.at > last.at {
-		first, last = last, first
-	}
+	f := fresh{Ref: RefOf(c), at: l.Start, syn: l.FirstFrame, speaks: a.SpokeFrame}
+	f.pair, _ = pairKey(host[0], host[1])
+	m := r.slot(mix(f.pair, uint64(floor(f.at, freshSlot))))
+	first, last := r.ring.at(m.kept[0]), r.ring.at(m.kept[1])
 	switch {
+	case first == nil:
+		m.kept[0] = r.ring.add(f)
+	case last == nil && f.at < first.at:
+		m.kept[0], m.kept[1] = r.ring.add(f), m.kept[0]
 	case f.at < first.at:
 		*first = f
-	case f.at > last.at:
+	case last == nil && f.at > first.at:
+		m.kept[1] = r.ring.add(f)
+	case last != nil && f.at > last.at:
 		*last = f
 	}
 }
 
+// slot returns what was met of a pair in a slice of time.
+func (r *revivals) slot(key uint64) *metSlot {
+	set := &r.met[key%metSets]
+	oldest := &set[0]
+	for i := range set {
+		m := &set[i]
+		if m.key == key {
+			return m
+		}
+		if max(m.kept[0], m.kept[1]) < max(oldest.kept[0], oldest.kept[1]) {
+			oldest = m
+		}
+	}
+	*oldest = metSlot{key: key}
+	return oldest
+}
+
 // between returns the first fresh connection of two hosts that began from a to b.
 func (r *revivals) between(x, y netip.Addr, a, b int64) (found fresh, ok bool) {
-	k, _ := pairKey(hostKey(x), hostKey(y))
-	p := r.pairs.find(k)
-	if p == nil {
-		return found, false
+	if r.pairs == nil {
+		r.pairs = r.ring.byKey(func(f *fresh) uint64 { return f.pair })
 	}
-	for v, before := r.ring.at(p.fresh); v != nil; v, before = r.ring.at(before) {
-		if v.at >= a && v.at <= b && (!ok || v.at <= found.at) {
-			found, ok = *v, true
+	k, _ := pairKey(hostKey(x), hostKey(y))
+	for _, n := range r.pairs[k] {
+		if f := r.ring.at(n); f.at >= a && f.at <= b && (!ok || f.at < found.at) {
+			found, ok = *f, true
 		}
 	}
 	return found, ok
@@ -199,6 +205,7 @@ func (r *revivals) between(x, y netip.Addr, a, b int64) (found fresh, ok bool) {
 
 // deaths gathers both.
 type deaths struct {
+	*shared
 	idle, within int64
 	repeats      int
 	bag          Bag[direction, death]
@@ -207,11 +214,11 @@ type deaths struct {
 
 func newDeaths(s *Setup) deaths {
 	return deaths{idle: s.Span("idle"), within: s.Span("within"), repeats: s.Count("retransmissions"),
-		revivals: revivals{shared: s.shared, ring: ring[fresh]{most: maxFresh}}}
+		shared: s.shared, revivals: revivals{ring: ring[fresh]{most: maxFresh}}}
 }
 
 func (w *deaths) note(c *tracker.Case) {
-	w.revivals.add(c)
+	w.revivals.add(c, w.host)
 	if !c.Has(tracker.SignIdle) && w.idle >= idleSign {
 		return
 	}

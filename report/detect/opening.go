@@ -87,7 +87,7 @@ func (x *Context) answeringHosts() map[uint64]bool {
 	s := &x.engine.shared.services
 	for i := range s.all {
 		if n := &s.all[i]; n.answers(s) {
-			hosts[n.host] = true
+			hosts[hostKey(n.addr().Addr())] = true
 		}
 	}
 	return hosts

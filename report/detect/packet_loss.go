@@ -47,7 +47,7 @@ isn 1000 9000
 	Signs:   tracker.SignLife,
 	Lowered: Copied | Backwards,
 	New: func(s *Setup) Watcher {
-		return &packetLoss{shared: s.shared, share: s.Value("share"), floor: s.Value("floor"), segments: float64(s.Count("segments")), least: uint64(s.Count("least"))}
+		return &packetLoss{shared: s.shared, sent: tally{kept: table[[2]uint32]{most: maxGroups}}, share: s.Value("share"), floor: s.Value("floor"), segments: float64(s.Count("segments")), least: uint64(s.Count("least"))}
 	},
 }
 
@@ -55,6 +55,7 @@ type packetLoss struct {
 	*shared
 	share, floor, segments float64
 	least                  uint64
+	sent                   tally                  // segments of payload by pairs of hosts, from the first and from the second
 	became                 map[direction]*traffic // where some was lost or did not come in order
 	bag                    Bag[direction, uint64] // segments lost
 }
@@ -69,16 +70,15 @@ func (w *packetLoss) Case(c *tracker.Case) {
 	if c.Has(tracker.SignSelf) || intruded(c) {
 		return
 	}
+	key, swapped := pairKey(w.host[0], w.host[1])
+	if n := sentBy(c, swapped, w.host[0] == w.host[1]); n != [2]uint64{} {
+		w.sent.add(key, n[0], n[1])
+	}
 	for x := range c.Ends {
 		a := &c.Ends[x]
 		if a.DataSegments == 0 {
 			continue
 		}
-		p := w.hosts()
-		if p == nil {
-			continue
-		}
-		w.sent(p, x, a.DataSegments+a.Joined)
 		if a.Spurious+a.OutOfOrder+a.Unseen+a.Lost == 0 {
 			continue
 		}
@@ -94,7 +94,7 @@ func (w *packetLoss) Case(c *tracker.Case) {
 			t = &traffic{}
 			w.became[d] = t
 		}
-		p.lossy = true
+		w.sent.keep(key)
 		t.spurious += a.Spurious
 		t.overtaken += a.OutOfOrder
 		t.unseen += a.Unseen
@@ -178,16 +178,30 @@ func lossProof(c *tracker.Case, x uint8) (p []Proof) {
 	return p
 }
 
-// payload is how many segments of it were sent in one direction. Of a pair of hosts
-// that was told of last so long ago that it was forgotten before it lost some, those
-// before are not counted.
+// sentBy counts the segments of payload from the first host of the pair, and from
+// the second; all in one where both are one.
+func sentBy(c *tracker.Case, swapped, same bool) (n [2]uint64) {
+	for x := range c.Ends {
+		n[x] = c.Ends[x].DataSegments
+		if n[x] > 0 {
+			n[x] += c.Ends[x].Joined
+		}
+	}
+	switch {
+	case same:
+		n[0], n[1] = n[0]+n[1], 0
+	case swapped:
+		n[0], n[1] = n[1], n[0]
+	}
+	return n
+}
+
+// payload is how many segments of it were sent in one direction. Where a pair of
+// hosts was forgotten before it lost some, those that it had sent until then are not
+// counted.
 func (w *packetLoss) payload(d direction) uint64 {
 	k, swapped := pairKey(hostKey(d.from), hostKey(d.to))
-	p := w.pairs.find(k)
-	if p == nil {
-		return 0
-	}
-	return uint64(p.payload[one(swapped)])
+	return w.sent.of(k)[one(swapped)]
 }
 
 func (w *packetLoss) Findings(x *Context) {

@@ -169,7 +169,8 @@ func (s *services) ttlOf(a netip.Addr) (r ttlRange) {
 		s.ttls = map[uint64]ttlRange{}
 		for i := range s.all {
 			if n := &s.all[i]; n.ttl.most != 0 {
-				s.ttls[n.host] = s.ttls[n.host].with(n.ttl)
+				k := hostKey(n.addr().Addr())
+				s.ttls[k] = s.ttls[k].with(n.ttl)
 			}
 		}
 	}

@@ -1,40 +1,47 @@
 package detect
 
-// ring keeps the latest values of a bounded number, each with a link to the one
-// before it of the same owner. A value's number counts all from 1; the numbers of
-// those that had to go lead nowhere.
+// ring keeps the latest values, at most a bounded number. Its values are numbered
+// from 1.
 type ring[V any] struct {
-	most int
-	all  []linked[V]
-	last uint32 // number of the latest
+	most int // a power of two
+	all  []V
+	last uint64 // number of the latest
 }
 
-type linked[V any] struct {
-	v      V
-	before uint32
-}
-
-// add keeps v in place of the oldest, where there are as many as may be, and
-// returns its number. before is that of its owner's latest.
-func (r *ring[V]) add(v V, before uint32) uint32 {
-	r.last++
-	l := linked[V]{v, before}
-	if i := r.slot(r.last); i == len(r.all) {
-		r.all = append(r.all, l)
+// add keeps v, in place of the oldest where there are as many as may be, and
+// returns its number.
+func (r *ring[V]) add(v V) uint64 {
+	if len(r.all) < r.most {
+		r.all = append(roomy(r.all, r.most), v)
 	} else {
-		r.all[i] = l
+		r.all[r.last&uint64(r.most-1)] = v
 	}
+	r.last++
 	return r.last
 }
 
-func (r *ring[V]) slot(n uint32) int { return int((n - 1) % uint32(r.most)) }
-
-// at returns a value by its number, and the number of the one before it; nil
-// where it is not there any more.
-func (r *ring[V]) at(n uint32) (*V, uint32) {
-	if n == 0 || n > r.last || r.last-n >= uint32(r.most) {
-		return nil, 0
+// roomy makes room for one more of at most values, and for not more than those.
+func roomy[V any](all []V, most int) []V {
+	if len(all) < cap(all) {
+		return all
 	}
-	l := &r.all[r.slot(n)]
-	return &l.v, l.before
+	return append(make([]V, 0, min(most, max(64, 2*len(all)))), all...)
+}
+
+// at returns a value by its number, nil where there is none or it had to go.
+func (r *ring[V]) at(n uint64) *V {
+	if n == 0 || n > r.last || r.last-n >= uint64(r.most) {
+		return nil
+	}
+	return &r.all[(n-1)&uint64(r.most-1)]
+}
+
+// byKey lists the numbers of what is kept by its key, the oldest first.
+func (r *ring[V]) byKey(key func(*V) uint64) map[uint64][]uint64 {
+	by := map[uint64][]uint64{}
+	for n := r.last + 1 - uint64(len(r.all)); n <= r.last; n++ {
+		k := key(r.at(n))
+		by[k] = append(by[k], n)
+	}
+	return by
 }

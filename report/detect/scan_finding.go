@@ -107,7 +107,6 @@ func (t *try[T]) proof() []Proof {
 type undecided struct {
 	x    *Context
 	seen bool
-	v4   map[uint16]map[int64]struct{} // by port, the seconds in which an IPv4 handshake completed
 }
 
 func newUndecided(x *Context) *undecided { return &undecided{x: x, seen: x.answersSeen()} }
@@ -124,25 +123,8 @@ func (u *undecided) is(source netip.Addr, port uint16, kind failure, sure bool, 
 	if !u.seen || !source.Is6() {
 		return !u.seen
 	}
-	if u.v4 == nil {
-		u.v4 = map[uint16]map[int64]struct{}{}
-		s := &u.x.engine.shared.services
-		for i := range s.all {
-			n := &s.all[i]
-			if !n.v4 || n.moments == 0 {
-				continue
-			}
-			for _, p := range s.moments[n.moments-1].Opened.parts {
-				if u.v4[n.port] == nil {
-					u.v4[n.port] = map[int64]struct{}{}
-				}
-				u.v4[n.port][floorSecond(p.first)] = struct{}{}
-				u.v4[n.port][floorSecond(p.last)] = struct{}{}
-			}
-		}
-	}
 	for t := int64(0); t <= dualStack; t++ {
-		if _, ok := u.v4[port][floorSecond(at)+t]; ok {
+		if u.x.engine.shared.services.opened.find(openedKey(port, floorSecond(at)+t)) != nil {
 			return true
 		}
 	}

@@ -1,7 +1,6 @@
 package detect
 
 import (
-	"math"
 	"net/netip"
 
 	"tcpstate/tracker"
@@ -20,16 +19,15 @@ type ServiceCount struct {
 
 // moments are when something happened at a listening endpoint.
 type moments struct {
-	// Answered are the times of SYNs that were answered by SYN,ACK, Opened those
-	// of handshakes that completed, Accepted those of the first proof that the
-	// server had accepted the connection, where accept-queue-overflow looks for it.
-	Answered, Opened, Accepted Times
+	// Answered are the times of SYNs that were answered by SYN,ACK, Accepted those of
+	// the first proof that the server had accepted the connection, where
+	// accept-queue-overflow looks for it.
+	Answered, Accepted Times
 }
 
 // service is what is kept of one. There may be as many as a scan of all ports
 // makes, so that those that never answered have no moments.
 type service struct {
-	host                         uint64
 	port                         uint16
 	v4                           bool
 	octets                       [16]byte
@@ -46,6 +44,7 @@ type services struct {
 	index   table[uint32] // into all, plus one
 	all     []service
 	moments []moments
+	opened  table[struct{}]     // the seconds in which an IPv4 handshake completed, by port
 	width   int64               // of the parts of time that their Times keep, ns; 0 for a second
 	parts   int                 // how many they keep, all together
 	enough  int                 // how many make them coarser; 0 for maxParts
@@ -54,27 +53,27 @@ type services struct {
 
 const (
 	// maxParts bounds what the Times of all services keep together.
-	maxParts = 1 << 17
-	// maxServices bounds the services: all ports of a host that is scanned.
-	maxServices = 1 << 16
+	maxParts = 3 << 15
+	// maxServices bounds the services: all ports of a host below the ephemeral ones.
+	maxServices = 1 << 15
+	// maxOpened bounds the seconds of all ports.
+	maxOpened = 3 << 14
 )
 
+// openedKey is the key of a port and a second.
+func openedKey(port uint16, s int64) uint64 { return uint64(s)<<16 | uint64(port) }
+
 // of returns the index plus one of an endpoint, 0 where there is no room for it.
-func (s *services) of(a netip.AddrPort) uint32 {
-	host := hostKey(a.Addr())
+func (s *services) of(host uint64, a netip.AddrPort) uint32 {
 	if s.index.most == 0 {
-		s.index.most = math.MaxInt
+		s.index.most, s.opened.most = maxServices, maxOpened
 	}
-	key := withPort(host, a.Port())
-	if len(s.all) >= maxServices {
-		if i := s.index.find(key); i != nil {
-			return *i
-		}
+	i := s.index.at(withPort(host, a.Port()))
+	if i == nil {
 		return 0
 	}
-	i := s.index.at(key)
 	if *i == 0 {
-		s.all = append(s.all, service{host: host, octets: a.Addr().As16(), port: a.Port(), v4: a.Addr().Is4()})
+		s.all = append(s.all, service{octets: a.Addr().As16(), port: a.Port(), v4: a.Addr().Is4()})
 		*i = uint32(len(s.all))
 	}
 	return *i
@@ -99,14 +98,13 @@ func (s *services) add(c *tracker.Case, i uint32) {
 	if c.Has(tracker.SignSyn) {
 		n.attempts++
 	}
-	if done := c.Has(tracker.SignDone); done || l.AnsweredAt != 0 {
-		m := s.momentsOf(n)
-		if l.AnsweredAt != 0 {
-			s.note(&m.Answered, l.AnsweredAt)
-		}
-		if done {
-			n.completed++
-			s.note(&m.Opened, l.DoneAt)
+	if l.AnsweredAt != 0 {
+		s.note(&s.momentsOf(n).Answered, l.AnsweredAt)
+	}
+	if c.Has(tracker.SignDone) {
+		n.completed++
+		if n.v4 {
+			s.opened.at(openedKey(n.port, floorSecond(l.DoneAt)))
 		}
 	}
 	switch l.Close {
@@ -133,7 +131,7 @@ func (s *services) accepted(i uint32, at int64) {
 func (s *services) momentsOf(n *service) *moments {
 	if n.moments == 0 {
 		w := Times{width: s.width}
-		s.moments = append(s.moments, moments{w, w, w})
+		s.moments = append(s.moments, moments{w, w})
 		n.moments = uint32(len(s.moments))
 	}
 	return &s.moments[n.moments-1]
@@ -142,9 +140,10 @@ func (s *services) momentsOf(n *service) *moments {
 // note notes a time. When all Times together keep too much they become coarser,
 // until they keep half of that.
 func (s *services) note(t *Times, at int64) {
-	before := len(t.parts)
-	t.Add(at)
-	s.parts += len(t.parts) - before
+	if !t.add(at) {
+		return
+	}
+	s.parts++
 	most := s.enough
 	if most == 0 {
 		most = maxParts
@@ -157,9 +156,9 @@ func (s *services) note(t *Times, at int64) {
 		s.parts = 0
 		for i := range s.moments {
 			m := &s.moments[i]
-			for _, t := range [...]*Times{&m.Answered, &m.Opened, &m.Accepted} {
+			for _, t := range [...]*Times{&m.Answered, &m.Accepted} {
 				t.coarsen(s.width)
-				s.parts += len(t.parts)
+				s.parts += t.kept()
 			}
 		}
 	}

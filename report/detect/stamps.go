@@ -23,8 +23,8 @@ const maxStamps = 1 << 15
 
 // stampBook remembers the timestamps of clients whose SYNs were answered.
 type stampBook struct {
-	*shared
-	ring ring[stamps]
+	ring  ring[stamps]
+	pairs map[uint64][]uint64 // nil until they are asked for
 }
 
 // stamps are the timestamps of one connection: the SYN's, and the newest at its
@@ -32,7 +32,7 @@ type stampBook struct {
 type stamps struct {
 	at, last   int64 // of the SYN; of its latest segment, or 0
 	syn, tsVal uint32
-	swapped    bool // the client is the second of the pair
+	hosts      uint64 // key of the client and the server
 }
 
 // stamp is one of them.
@@ -42,14 +42,10 @@ type stamp struct {
 	syn   bool
 }
 
-func (b *stampBook) add(c *tracker.Case) {
-	v, ok := stampsOf(c)
-	if !ok {
-		return
-	}
-	if p := b.hosts(); p != nil {
-		v.swapped = b.swapped
-		p.stamps = b.ring.add(v, p.stamps)
+func (b *stampBook) add(c *tracker.Case, host [2]uint64) {
+	if v, ok := stampsOf(c); ok {
+		v.hosts = together(host[tracker.Client], host[tracker.Server])
+		b.ring.add(v)
 	}
 }
 
@@ -78,21 +74,16 @@ func stampsOf(c *tracker.Case) (v stamps, ok bool) {
 
 // of returns the timestamps of a client at a server, by time.
 func (b *stampBook) of(client, server netip.Addr) (l []stamp) {
-	k, swapped := pairKey(hostKey(client), hostKey(server))
-	p := b.pairs.find(k)
-	if p == nil {
-		return nil
+	if b.pairs == nil {
+		b.pairs = b.ring.byKey(func(v *stamps) uint64 { return v.hosts })
 	}
-	for v, before := b.ring.at(p.stamps); v != nil; v, before = b.ring.at(before) {
-		if v.swapped != swapped {
-			continue
-		}
+	for _, n := range b.pairs[together(hostKey(client), hostKey(server))] {
+		v := b.ring.at(n)
+		l = append(l, stamp{v.at, v.syn, true})
 		if v.last != 0 {
 			l = append(l, stamp{v.last, v.tsVal, false})
 		}
-		l = append(l, stamp{v.at, v.syn, true})
 	}
-	slices.Reverse(l)
 	slices.SortStableFunc(l, func(a, c stamp) int { return cmp.Compare(a.at, c.at) })
 	return l
 }

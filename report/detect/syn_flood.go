@@ -37,6 +37,7 @@ var SynFlood = &Detector{
 	Lowered:  OneDirection | Missed, // so may be the answers
 	New: func(s *Setup) Watcher {
 		w := &flood{shared: s.shared, count: max(tracker.Few, s.Count("count")), window: s.Span("window")}
+		w.bag.most = maxTried
 		w.ends.width = max(1, w.window/8)
 		return w
 	},
@@ -52,7 +53,7 @@ type flood struct {
 
 // tried is an attempt that failed, or that completed only after repeats.
 type tried struct {
-	client    netip.Addr
+	client    uint64 // key of its address
 	completed bool
 	repeated  bool // the SYN
 	answered  bool // by SYN,ACK
@@ -60,6 +61,9 @@ type tried struct {
 	made      bool // the SYN has no option at all: who makes packets sends such
 	young     bool // for a failed one
 }
+
+// maxTried is how many of these are looked at; of more only the number is known.
+const maxTried = 1 << 16
 
 // An attempt counts as failed when it is older than most round trips are (the
 // tracker's bound where none was measured). Before it is older than nearly all,
@@ -93,7 +97,7 @@ func (w *flood) Case(c *tracker.Case) {
 	if syn == nil {
 		return
 	}
-	v := tried{client: c.Addr(tracker.Client).Addr(), repeated: repeated, answered: answer != nil,
+	v := tried{client: w.host[tracker.Client], repeated: repeated, answered: answer != nil,
 		completed: c.Has(tracker.SignDone) || c.Ends[tracker.Client].Spoke, waited: c.Has(tracker.SignSynAckAgain),
 		made: syn.Opts == 0, young: c.Now-syn.Time < settled}
 	// A RST of the server refuses, one of the client takes back: either way the
@@ -176,11 +180,11 @@ type floodSum struct {
 	failed, answered, young int
 	near, nearAgain         int // failed around the peak, and of these, with a repeated SYN
 	late, inVain            int // with a repeated SYN: a connection in the end, or none
-	sources, clients        map[netip.Addr]bool
+	sources, clients        map[uint64]bool
 }
 
 func (w *flood) sum(g *Group[netip.AddrPort, tried], peak int64) floodSum {
-	t := floodSum{sources: map[netip.Addr]bool{}, clients: map[netip.Addr]bool{}}
+	t := floodSum{sources: map[uint64]bool{}, clients: map[uint64]bool{}}
 	for i := range g.Items {
 		it := &g.Items[i]
 		v := &it.V

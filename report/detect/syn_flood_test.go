@@ -51,7 +51,7 @@ func TestAttemptEndsAreBounded(t *testing.T) {
 	}
 	n := 0
 	for _, l := range a.by {
-		n += len(l)
+		n += len(l.before) + one(l.some())
 	}
 	if n > maxSlots || n != a.n {
 		t.Errorf("%d slots, counted as %d", n, a.n)

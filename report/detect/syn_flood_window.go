@@ -10,10 +10,18 @@ import (
 // there come to be too many.
 type attemptEnds struct {
 	width int64 // of a slot, ns
-	by    [][]attemptSlot
+	by    []attemptSlots
 	n     int // slots
 	full  bool
 }
+
+// attemptSlots are those of one listener.
+type attemptSlots struct {
+	latest attemptSlot
+	before []attemptSlot // by time
+}
+
+func (l *attemptSlots) some() bool { return l.latest.began > 0 }
 
 // maxSlots bounds the slots of all listeners.
 const maxSlots = 1 << 16
@@ -40,39 +48,50 @@ func (a *attemptEnds) add(server uint32, at int64, completed, open bool) {
 		return
 	}
 	for int(server) > len(a.by) {
-		a.by = append(a.by, nil)
+		a.by = append(a.by, attemptSlots{})
 	}
-	l := &a.by[server-1]
-	for {
-		slot := floor(at, a.width)
-		i := since(*l, slot)
-		switch {
-		case i < len(*l) && (*l)[i].slot == slot:
-		case a.n < maxSlots:
-			*l = slices.Insert(*l, i, attemptSlot{slot: slot})
-			a.n++
-		case a.full:
+	n := attemptCount{1, uint32(one(completed)), uint32(one(open))}
+	for !a.by[server-1].add(floor(at, a.width), n, a) {
+		if a.full {
 			return
-		default:
-			a.double()
-			continue
 		}
-		(*l)[i].add(attemptCount{1, uint32(one(completed)), uint32(one(open))})
-		return
+		a.double()
 	}
 }
 
-// since is the index of the first slot of a listener from that one on: mostly the
-// latest.
-func since(l []attemptSlot, slot int64) int {
-	k := len(l)
-	switch {
-	case k == 0 || l[k-1].slot < slot:
-		return k
-	case l[k-1].slot == slot:
-		return k - 1
+// add counts in a slot. It reports false where there is no room for a new one.
+func (l *attemptSlots) add(slot int64, n attemptCount, a *attemptEnds) bool {
+	if l.some() && l.latest.slot == slot {
+		l.latest.add(n)
+		return true
 	}
-	return sort.Search(k, func(i int) bool { return l[i].slot >= slot })
+	i := 0
+	if l.some() && slot < l.latest.slot {
+		// Of a life that ended long after this.
+		if i = since(l.before, slot); i < len(l.before) && l.before[i].slot == slot {
+			l.before[i].add(n)
+			return true
+		}
+	}
+	if a.n >= maxSlots {
+		return false
+	}
+	a.n++
+	x := attemptSlot{slot, n}
+	switch {
+	case !l.some():
+		l.latest = x
+	case slot < l.latest.slot:
+		l.before = slices.Insert(l.before, i, x)
+	default:
+		l.before, l.latest = append(l.before, l.latest), x
+	}
+	return true
+}
+
+// since is the index of the first slot from that one on.
+func since(l []attemptSlot, slot int64) int {
+	return sort.Search(len(l), func(i int) bool { return l[i].slot >= slot })
 }
 
 // double makes slots twice as wide. Where that gains little, there are too many
@@ -80,9 +99,14 @@ func since(l []attemptSlot, slot int64) int {
 func (a *attemptEnds) double() {
 	a.width *= 2
 	a.n = 0
-	for i, l := range a.by {
-		joined := l[:0]
-		for _, s := range l {
+	for i := range a.by {
+		l := &a.by[i]
+		if !l.some() {
+			continue
+		}
+		all := append(l.before, l.latest)
+		joined := all[:0]
+		for _, s := range all {
 			s.slot = floor(s.slot, 2)
 			if k := len(joined); k > 0 && joined[k-1].slot == s.slot {
 				joined[k-1].add(s.attemptCount)
@@ -90,7 +114,8 @@ func (a *attemptEnds) double() {
 				joined = append(joined, s)
 			}
 		}
-		a.by[i] = joined
+		k := len(joined) - 1
+		l.latest, l.before = joined[k], joined[:k]
 		a.n += len(joined)
 	}
 	a.full = a.n > maxSlots/2
@@ -102,12 +127,15 @@ func (a *attemptEnds) between(server uint32, from, to int64) (n attemptCount) {
 	if server == 0 || int(server) > len(a.by) {
 		return n
 	}
-	l := a.by[server-1]
-	for _, s := range l[since(l, floor(from, a.width)):] {
-		if s.slot > floor(to, a.width) {
-			break
+	l := &a.by[server-1]
+	from, to = floor(from, a.width), floor(to, a.width)
+	for _, s := range l.before[since(l.before, from):] {
+		if s.slot <= to {
+			n.add(s.attemptCount)
 		}
-		n.add(s.attemptCount)
+	}
+	if l.some() && l.latest.slot >= from && l.latest.slot <= to {
+		n.add(l.latest.attemptCount)
 	}
 	return n
 }

@@ -46,11 +46,12 @@ isn 1000 9000
 	Lowered:  OneDirection,
 	New: func(s *Setup) Watcher {
 		return &synQueue{window: s.Span("window"), repeats: s.Count("retransmissions"), age: s.Span("age"),
-			stamps: stampBook{shared: s.shared, ring: ring[stamps]{most: maxStamps}}}
+			shared: s.shared, stamps: stampBook{ring: ring[stamps]{most: maxStamps}}}
 	},
 }
 
 type synQueue struct {
+	*shared
 	window, age int64
 	repeats     int
 	bag         Bag[netip.AddrPort, droppedOpen]
@@ -67,7 +68,7 @@ type droppedOpen struct {
 
 func (w *synQueue) Case(c *tracker.Case) {
 	if c.Life.AnsweredAt != 0 {
-		w.stamps.add(c)
+		w.stamps.add(c, w.host)
 		return
 	}
 	if c.Has(tracker.SignQuote) {

@@ -10,10 +10,11 @@ import (
 // keeps the first and the last time of each second, or of longer parts, wherever
 // there are too many: then a and b have to lie as far apart.
 type Times struct {
-	parts []part // by time
-	from  int64  // where the latest part begins
-	width int64  // of a part, ns; 0 for a second
-	n     int
+	from   int64 // where the latest part begins
+	latest part
+	n      int
+	width  int64  // of a part, ns; 0 for a second
+	parts  []part // those before, by time
 }
 
 // part holds the first and the last time of a part.
@@ -22,26 +23,44 @@ type part struct{ first, last int64 }
 const second = 1e9
 
 // Add notes a time, ns.
-func (t *Times) Add(at int64) {
+func (t *Times) Add(at int64) { t.add(at) }
+
+// add reports whether there is one part more for it.
+func (t *Times) add(at int64) bool {
 	t.n++
 	w := max(t.width, second)
-	k := len(t.parts)
 	switch {
-	case k > 0 && at >= t.from && at-t.from < w:
-		t.parts[k-1].add(part{at, at})
-	case k == 0 || at > t.from:
-		t.parts = append(t.parts, part{at, at})
-		t.from = floor(at, w) * w
-	default:
-		// Of a life that ended long after this.
-		begin := floor(at, w) * w
-		i := t.since(begin)
-		if t.parts[i].first-begin < w {
-			t.parts[i].add(part{at, at})
-		} else {
-			t.parts = slices.Insert(t.parts, i, part{at, at})
+	case t.n > 1 && at >= t.from && at-t.from < w:
+		t.latest.add(part{at, at})
+		return false
+	case t.n == 1 || at > t.from:
+		if t.n > 1 {
+			t.parts = append(t.parts, t.latest)
 		}
+		t.latest = part{at, at}
+		t.from = floor(at, w) * w
+		return true
 	}
+	// Of a life that ended long after this.
+	begin := floor(at, w) * w
+	i := t.since(begin)
+	if i < len(t.parts) && t.parts[i].first-begin < w {
+		t.parts[i].add(part{at, at})
+		return false
+	}
+	t.parts = slices.Insert(t.parts, i, part{at, at})
+	return true
+}
+
+// kept is how many parts there are.
+func (t *Times) kept() int { return len(t.parts) + min(t.n, 1) }
+
+// at is a part, by its index.
+func (t *Times) at(i int) part {
+	if i == len(t.parts) {
+		return t.latest
+	}
+	return t.parts[i]
 }
 
 func (p *part) add(o part) { p.first, p.last = min(p.first, o.first), max(p.last, o.last) }
@@ -58,23 +77,23 @@ func (t *Times) First() int64 {
 	if t.n == 0 {
 		return 0
 	}
-	return t.parts[0].first
+	return t.at(0).first
 }
 
 func (t *Times) Last() int64 {
 	if t.n == 0 {
 		return 0
 	}
-	return t.parts[len(t.parts)-1].last
+	return t.latest.last
 }
 
 // Between reports whether there was one at or after a, and at or before b.
 func (t *Times) Between(a, b int64) bool {
-	for _, p := range t.parts[t.since(a):] {
-		if p.first > b || b < a {
+	for i := t.since(a); i < t.kept() && b >= a; i++ {
+		switch p := t.at(i); {
+		case p.first > b:
 			return false
-		}
-		if p.first >= a || p.last <= b {
+		case p.first >= a, p.last <= b && p.last >= a:
 			return true
 		}
 	}
@@ -87,14 +106,14 @@ func (t *Times) Around(at, w int64) bool { return t.Between(at-w, at+w) }
 // Next returns the first time after a; false where there is none. In a's own
 // part it may be a later one of that part.
 func (t *Times) Next(a int64) (int64, bool) {
-	i := sort.Search(len(t.parts), func(i int) bool { return t.parts[i].last > a })
-	switch {
-	case i == len(t.parts):
+	if t.n == 0 || t.latest.last <= a {
 		return 0, false
-	case t.parts[i].first > a:
-		return t.parts[i].first, true
 	}
-	return t.parts[i].last, true
+	p := t.at(t.since(a + 1))
+	if p.first > a {
+		return p.first, true
+	}
+	return p.last, true
 }
 
 func floorSecond(at int64) int64 { return floor(at, second) }
@@ -111,17 +130,19 @@ func floor(at, width int64) int64 {
 // coarsen joins the parts to such of that width, a multiple of theirs.
 func (t *Times) coarsen(width int64) {
 	t.width = width
-	if len(t.parts) == 0 {
+	if t.n == 0 {
 		return
 	}
-	joined := t.parts[:1]
-	for _, p := range t.parts[1:] {
+	all := append(t.parts, t.latest)
+	joined := all[:1]
+	for _, p := range all[1:] {
 		if last := &joined[len(joined)-1]; floor(p.first, width) == floor(last.first, width) {
 			last.add(p)
 		} else {
 			joined = append(joined, p)
 		}
 	}
-	t.parts = joined
-	t.from = floor(joined[len(joined)-1].first, width) * width
+	k := len(joined) - 1
+	t.latest, t.parts = joined[k], joined[:k]
+	t.from = floor(t.latest.first, width) * width
 }
