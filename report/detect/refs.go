@@ -28,14 +28,15 @@ func (s *refSet) has(r Ref) bool { return s != nil && s.find(r.key()) != nil }
 type findingsOf struct {
 	first table[uint32] // link of a life's first, plus one
 	links []findingLink
-	all   []Finding
+	id    []string // of a finding
 }
 
 type findingLink struct{ finding, next uint32 }
 
 func newFindingsOf(all []Finding) *findingsOf {
-	f := &findingsOf{all: all, first: table[uint32]{most: math.MaxInt}}
+	f := &findingsOf{id: make([]string, len(all)), first: table[uint32]{most: math.MaxInt}}
 	for i := len(all) - 1; i >= 0; i-- {
+		f.id[i] = all[i].ID
 		for _, r := range all[i].refs {
 			head := f.first.at(r.key())
 			f.links = append(f.links, findingLink{uint32(i), *head})
@@ -55,7 +56,7 @@ func (f *findingsOf) ids(r Ref) (ids []string) {
 		return nil
 	}
 	for i := *head; i != 0; i = f.links[i-1].next {
-		if id := f.all[f.links[i-1].finding].ID; !slices.Contains(ids, id) {
+		if id := f.id[f.links[i-1].finding]; !slices.Contains(ids, id) {
 			ids = append(ids, id)
 		}
 	}

@@ -217,8 +217,11 @@ func one(is bool) int {
 // words tells who sent the SYNs, and who suffered. more attempts are not
 // looked at.
 func (t *floodSum) words(more int) string {
-	s := fmt.Sprintf("The SYNs that came to nothing were from %s, %s of them answered by SYN,ACK", plural(len(t.sources), "address"),
-		percent(float64(t.answered)/float64(t.failed)))
+	from := plural(len(t.sources), "address")
+	if more > 0 {
+		from = "at least " + from
+	}
+	s := fmt.Sprintf("The SYNs that came to nothing were from %s, %s of them answered by SYN,ACK", from, percent(float64(t.answered)/float64(t.failed)))
 	if more > 0 {
 		s += fmt.Sprintf(" (%d more of them were not looked at)", more)
 	}
