@@ -77,6 +77,15 @@ func (w *churn) Case(c *tracker.Case) {
 	}
 }
 
+func (w *churn) touch(*tracker.Case) uint64 {
+	d := &w.delay
+	if len(d.line) < maxDelayed {
+		return 0
+	}
+	old := &d.line[d.next]
+	return uint64(d.now[counterOf(w.shared)]) + uint64(d.now[old.counter]) + old.syn
+}
+
 // keep puts a connection into its group.
 func (w *churn) keep(d *delayed) {
 	if g := w.bag.room(w.flow(d)); g != nil {

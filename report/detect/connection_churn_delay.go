@@ -40,6 +40,11 @@ type delayed struct {
 	brief
 }
 
+// counterOf is the counter of a case's flow.
+func counterOf(s *shared) uint16 {
+	return uint16(mix(s.host[tracker.Client], uint64(s.server)) % counters)
+}
+
 // add puts a connection into the line and returns the one that leaves it, nil if
 // none does. It is valid until the next call.
 func (d *delay) add(s *shared, c *tracker.Case, v brief) *delayed {
@@ -48,7 +53,7 @@ func (d *delay) add(s *shared, c *tracker.Case, v brief) *delayed {
 	}
 	a := c.Addr(tracker.Client).Addr()
 	x := delayed{Ref: RefOf(c), client: a.As16(), v4: a.Is4(), server: s.server, at: c.Life.DoneAt, last: c.Life.End, brief: v,
-		counter: uint16(mix(s.host[tracker.Client], uint64(s.server)) % counters)}
+		counter: counterOf(s)}
 	if d.counted++; d.counted > maxDelayed {
 		d.now, d.before, d.counted = d.before, d.now, 1
 		clear(d.now)

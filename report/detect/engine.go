@@ -23,13 +23,15 @@ type Options struct {
 
 // Engine hands cases to the detectors and gathers their findings.
 type Engine struct {
-	opts    Options
-	at      []station
-	bySign  [signs]stations // who asked for lives that show it
-	shared  *shared
-	quality quality
-	of      *findingsOf
-	hidden  []Finding
+	opts     Options
+	at       []station
+	bySign   [signs]stations // who asked for lives that show it
+	touchers []toucher
+	touched  uint64 // keeps touch from being optimised away
+	shared   *shared
+	quality  quality
+	of       *findingsOf
+	hidden   []Finding
 }
 
 // signs is how many there may be.
@@ -54,6 +56,9 @@ func New(o Options) *Engine {
 		if !o.Disabled[d.ID] {
 			n := len(g.at)
 			g.at = append(g.at, station{d, d.New(&Setup{detector: d, values: o.Values, OS: o.OS, TimeWait: o.TimeWait, shared: g.shared})})
+			if w, ok := g.at[n].w.(toucher); ok {
+				g.touchers = append(g.touchers, w)
+			}
 			for i := range g.bySign {
 				if d.Signs>>i&1 != 0 {
 					g.bySign[i][n/64] |= 1 << (n % 64)
@@ -94,6 +99,7 @@ func ordered(all []*Detector) []*Detector {
 // Case takes note of one life. It is what tracker.Observer.Case wants.
 func (g *Engine) Case(c *tracker.Case) {
 	g.shared.meet(c)
+	g.touch(c)
 	g.shared.services.add(c, g.shared.server)
 	g.quality.add(c)
 	var ask stations
@@ -107,6 +113,24 @@ func (g *Engine) Case(c *tracker.Case) {
 			g.at[64*k+bits.TrailingZeros64(set)].w.Case(c)
 		}
 	}
+}
+
+// toucher is a watcher that keeps something for each life in a large table.
+type toucher interface {
+	// touch reads from where it will be kept.
+	touch(c *tracker.Case) uint64
+}
+
+// touch looks at all the places in memory to which the case will be noted, before
+// it is. They are not in the processor's caches, for millions of segments of others
+// came since; asked for together they come at the same time, and not one after the
+// other.
+func (g *Engine) touch(c *tracker.Case) {
+	n := g.shared.services.touch(g.shared.server)
+	for _, w := range g.touchers {
+		n += w.touch(c)
+	}
+	g.touched = n
 }
 
 // ordinary are the signs of lives in which everything goes well: they are

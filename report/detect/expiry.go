@@ -148,15 +148,14 @@ type metSlot struct {
 	kept [2]uint64
 }
 
-func (r *revivals) add(c *tracker.Case, host [2]uint64) {
+func (r *revivals) add(c *tracker.Case, pair uint64) {
 	l := c.Life
 	a := &c.Ends[tracker.Server]
 	if !c.Has(tracker.SignDone) || !c.Has(tracker.SignSyn) || c.Has(tracker.SignSelf) || l.SynRetransmits > 0 || a.SpokeFrame == 0 {
 		return
 	}
-	f := fresh{Ref: RefOf(c), at: l.Start, syn: l.FirstFrame, speaks: a.SpokeFrame}
-	f.pair, _ = pairKey(host[0], host[1])
-	m := r.slot(mix(f.pair, uint64(floor(f.at, freshSlot))))
+	f := fresh{Ref: RefOf(c), pair: pair, at: l.Start, syn: l.FirstFrame, speaks: a.SpokeFrame}
+	m := r.slot(slotKey(pair, f.at))
 	first, last := r.ring.at(m.kept[0]), r.ring.at(m.kept[1])
 	switch {
 	case first == nil:
@@ -171,6 +170,9 @@ func (r *revivals) add(c *tracker.Case, host [2]uint64) {
 		*last = f
 	}
 }
+
+// slotKey is the key of a pair and a slice of time.
+func slotKey(pair uint64, at int64) uint64 { return mix(pair, uint64(floor(at, freshSlot))) }
 
 // slot returns what was met of a pair in a slice of time.
 func (r *revivals) slot(key uint64) *metSlot {
@@ -218,7 +220,7 @@ func newDeaths(s *Setup) deaths {
 }
 
 func (w *deaths) note(c *tracker.Case) {
-	w.revivals.add(c, w.host)
+	w.revivals.add(c, w.pair)
 	if !c.Has(tracker.SignIdle) && w.idle >= idleSign {
 		return
 	}

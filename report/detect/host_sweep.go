@@ -54,6 +54,10 @@ func (w *hostSweep) Case(c *tracker.Case) {
 	w.tries.note(c, w.shared)
 }
 
+func (w *hostSweep) touch(c *tracker.Case) uint64 {
+	return w.used.touch(withPort(w.host[tracker.Client], c.Addr(tracker.Server).Port()))
+}
+
 // hostOf is an attempt's source and port, and as its target the host.
 func (w *hostSweep) hostOf(source netip.Addr, t *keptTry) (netip.AddrPort, netip.Addr, bool) {
 	a := w.services.all[t.server-1].addr()

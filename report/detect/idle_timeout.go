@@ -123,6 +123,13 @@ func (w *idleTimeout) Case(c *tracker.Case) {
 	w.bag.Add(endOf(c, side), c, last.Time, ev[i].Time, v, nil)
 }
 
+func (w *idleTimeout) touch(*tracker.Case) uint64 {
+	if w.server == 0 || int(w.server) > len(w.closes) {
+		return 0
+	}
+	return uint64(w.closes[w.server-1][0])
+}
+
 // trails are the signs of lives that may have been closed by a timer.
 func (w *idleTimeout) trails() tracker.Sign {
 	if w.floor < tracker.Still {

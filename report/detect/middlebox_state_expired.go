@@ -54,6 +54,10 @@ type middleboxStateExpired struct{ deaths }
 
 func (w *middleboxStateExpired) Case(c *tracker.Case) { w.note(c) }
 
+func (w *middleboxStateExpired) touch(c *tracker.Case) uint64 {
+	return w.met[slotKey(w.pair, c.Life.Start)%metSets][0].key
+}
+
 // trails are the signs of lives that may have died while they were idle.
 func (w *middleboxStateExpired) trails() tracker.Sign {
 	if w.idle < idleSign {

@@ -60,6 +60,8 @@ type packetLoss struct {
 	bag                    Bag[direction, uint64] // segments lost
 }
 
+func (w *packetLoss) touch(*tracker.Case) uint64 { return w.sent.touch(w.pair) }
+
 // direction is from one host to another.
 type direction struct{ from, to netip.Addr }
 
@@ -70,9 +72,8 @@ func (w *packetLoss) Case(c *tracker.Case) {
 	if c.Has(tracker.SignSelf) || intruded(c) {
 		return
 	}
-	key, swapped := pairKey(w.host[0], w.host[1])
-	if n := sentBy(c, swapped, w.host[0] == w.host[1]); n != [2]uint64{} {
-		w.sent.add(key, n[0], n[1])
+	if n := sentBy(c, w.swapped, w.host[0] == w.host[1]); n != [2]uint64{} {
+		w.sent.add(w.pair, n[0], n[1])
 	}
 	for x := range c.Ends {
 		a := &c.Ends[x]
@@ -94,7 +95,7 @@ func (w *packetLoss) Case(c *tracker.Case) {
 			t = &traffic{}
 			w.became[d] = t
 		}
-		w.sent.keep(key)
+		w.sent.keep(w.pair)
 		t.spurious += a.Spurious
 		t.overtaken += a.OutOfOrder
 		t.unseen += a.Unseen

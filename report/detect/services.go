@@ -121,6 +121,15 @@ func (s *services) add(c *tracker.Case, i uint32) {
 	}
 }
 
+// touch looks at a service, see Engine.touch.
+func (s *services) touch(i uint32) uint64 {
+	if i == 0 || s.all[i-1].moments == 0 {
+		return 0
+	}
+	m := &s.moments[s.all[i-1].moments-1]
+	return uint64(m.Answered.from + m.Accepted.from)
+}
+
 // accepted notes when a connection of the service was accepted for sure.
 func (s *services) accepted(i uint32, at int64) {
 	if i != 0 {

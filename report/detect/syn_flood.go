@@ -120,6 +120,13 @@ func (w *flood) Case(c *tracker.Case) {
 	}
 }
 
+func (w *flood) touch(*tracker.Case) uint64 {
+	if w.server == 0 || int(w.server) > len(w.ends.by) {
+		return 0
+	}
+	return uint64(w.ends.by[w.server-1].latest.slot)
+}
+
 func (w *flood) Findings(x *Context) {
 	peaks := map[netip.AddrPort]*tracker.Service{}
 	for s := range x.Usage.Services {

@@ -86,6 +86,13 @@ func (w *cookies) Case(c *tracker.Case) {
 	})
 }
 
+func (w *cookies) touch(*tracker.Case) uint64 {
+	if w.server == 0 || int(w.server) > len(w.carried) {
+		return 0
+	}
+	return uint64(w.carried[w.server-1].sack)
+}
+
 // carry notes the options that a SYN,ACK carried as the SYN had.
 func (w *cookies) carry(got uint8, at int64) {
 	if got&(capture.OptWScale|capture.OptSACKOK) == 0 || w.server == 0 {
