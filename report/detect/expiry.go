@@ -137,15 +137,15 @@ type revivals struct {
 	ring ring[fresh]
 	// met are the pairs' latest slices, with the numbers of their fresh connections. A
 	// slice that had to go from here may get more than two.
-	met   [metSets][4]metSlot
+	met   [][4]metSlot        // metSets of them
 	pairs map[uint64][]uint64 // nil until they are asked for
 }
 
 const metSets = 1 << 10
 
 type metSlot struct {
-	key  uint64 // of the pair and the slice
-	kept [2]uint64
+	key  uint64    // of the pair and the slice
+	kept [2]uint32 // see ring.near
 }
 
 func (r *revivals) add(c *tracker.Case, pair uint64) {
@@ -156,16 +156,16 @@ func (r *revivals) add(c *tracker.Case, pair uint64) {
 	}
 	f := fresh{Ref: RefOf(c), pair: pair, at: l.Start, syn: l.FirstFrame, speaks: a.SpokeFrame}
 	m := r.slot(slotKey(pair, f.at))
-	first, last := r.ring.at(m.kept[0]), r.ring.at(m.kept[1])
+	first, last := r.ring.near(m.kept[0]), r.ring.near(m.kept[1])
 	switch {
 	case first == nil:
-		m.kept[0] = r.ring.add(f)
+		m.kept[0] = uint32(r.ring.add(f))
 	case last == nil && f.at < first.at:
-		m.kept[0], m.kept[1] = r.ring.add(f), m.kept[0]
+		m.kept[0], m.kept[1] = uint32(r.ring.add(f)), m.kept[0]
 	case f.at < first.at:
 		*first = f
 	case last == nil && f.at > first.at:
-		m.kept[1] = r.ring.add(f)
+		m.kept[1] = uint32(r.ring.add(f))
 	case last != nil && f.at > last.at:
 		*last = f
 	}
@@ -176,6 +176,9 @@ func slotKey(pair uint64, at int64) uint64 { return mix(pair, uint64(floor(at, f
 
 // slot returns what was met of a pair in a slice of time.
 func (r *revivals) slot(key uint64) *metSlot {
+	if r.met == nil {
+		r.met = make([][4]metSlot, metSets)
+	}
 	set := &r.met[key%metSets]
 	oldest := &set[0]
 	for i := range set {

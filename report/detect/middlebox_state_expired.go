@@ -55,6 +55,9 @@ type middleboxStateExpired struct{ deaths }
 func (w *middleboxStateExpired) Case(c *tracker.Case) { w.note(c) }
 
 func (w *middleboxStateExpired) touch(c *tracker.Case) uint64 {
+	if w.met == nil {
+		return 0
+	}
 	return w.met[slotKey(w.pair, c.Life.Start)%metSets][0].key
 }
 

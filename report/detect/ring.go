@@ -36,6 +36,14 @@ func (r *ring[V]) at(n uint64) *V {
 	return &r.all[(n-1)&uint64(r.most-1)]
 }
 
+// near returns a value by the last 32 bits of its number; 0 is none.
+func (r *ring[V]) near(n uint32) *V {
+	if n == 0 {
+		return nil
+	}
+	return r.at(r.last - uint64(uint32(r.last)-n))
+}
+
 // byKey lists the numbers of what is kept by its key, the oldest first.
 func (r *ring[V]) byKey(key func(*V) uint64) map[uint64][]uint64 {
 	by := map[uint64][]uint64{}

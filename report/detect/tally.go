@@ -8,7 +8,7 @@ import "math"
 // latest entries are kept. Where many keys were counted once long ago, they are
 // forgotten.
 type tally struct {
-	sets [tallySets][4]tallied
+	sets [][4]tallied // tallySets of them, each a line of the processor's cache
 	log  []tallied
 	next int // of the log, where it is full
 	// kept are counts of keys that stay; what leaves the sets is added to them.
@@ -29,6 +29,9 @@ type tallied struct {
 
 // add adds numbers, not both 0, to those of a key.
 func (t *tally) add(key uint64, a, b uint64) {
+	if t.sets == nil {
+		t.sets = make([][4]tallied, tallySets)
+	}
 	set := &t.sets[place(key, tallySets)]
 	least := &set[0]
 	for i := range set {
@@ -47,7 +50,12 @@ func (t *tally) add(key uint64, a, b uint64) {
 }
 
 // touch looks where a key is counted, see Engine.touch.
-func (t *tally) touch(key uint64) uint64 { return t.sets[place(key, tallySets)][0].key }
+func (t *tally) touch(key uint64) uint64 {
+	if t.sets == nil {
+		return 0
+	}
+	return t.sets[place(key, tallySets)][0].key
+}
 
 func plus(n *[2]uint32, a, b uint64) {
 	n[0] = uint32(min(uint64(n[0])+a, math.MaxUint32))
