@@ -60,8 +60,8 @@ const fewSegments = 2
 
 // opening are the signs of both ends' accounts, and of an opening that is worth a
 // look: the SYN,ACK left out window scale or SACK although the SYN offered it. So
-// it is if the tuple had been used before, or a SYN came that neither began the life
-// nor was a repeat: a life without the sign whose SYN was seen began with it.
+// it is if the tuple had been used before, or a SYN came that did not begin the
+// life: a life without the sign whose SYN was seen began with it.
 func opening(ends *[2]Account) (s Sign) {
 	a, b := &ends[Client], &ends[Server]
 	if a.SynOpts&^b.SynOpts&(capture.OptWScale|capture.OptSACKOK) != 0 {

@@ -295,7 +295,7 @@ func (n *notebook) sign(e *Event, c *Conn, s *capture.Segment, class reassembly.
 		return true
 	}
 	if s.Flags&(capture.SYN|capture.ACK|capture.RST) == capture.SYN {
-		if c.firstFrame != s.Frame && class != reassembly.Retransmission {
+		if c.firstFrame != s.Frame {
 			n.signs |= SignOpening
 		}
 		for _, p := range e.before {
