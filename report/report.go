@@ -100,7 +100,7 @@ func (r *Report) Observer() tracker.Observer {
 		o.Transition = r.transition
 	}
 	if r.findings.engine != nil {
-		o.Case, o.Cases = r.examine, r.cases
+		o.Case, o.Cases, o.Trails = r.examine, r.cases, r.findings.engine.Trails()
 	}
 	return o
 }

@@ -16,8 +16,13 @@ type sheet struct {
 	LastFrame     uint64
 	Oversized     uint64
 	Joined        uint64
+	SpokeAt       int64
+	SpokeFrame    uint64
 	Turns         uint32
 	MaxTSVal      uint32
+	SynTSVal      uint32
+	SynOpts       uint8
+	opened        bool // it sent a SYN or SYN,ACK
 	ttls          [3]ttlCount
 	newestID      uint16 // IP identification of the payload that it sent last, as far as can be told
 	HasTS         bool
@@ -132,6 +137,14 @@ func (a *sheet) segment(e *Event) {
 	a.LastAt, a.LastFrame = e.Time, e.Frame
 	if e.Flags&capture.RST != 0 || e.What&Odd != 0 {
 		return
+	}
+	switch {
+	case e.Flags&capture.SYN == 0:
+		if a.SpokeFrame == 0 {
+			a.SpokeAt, a.SpokeFrame = e.Time, e.Frame
+		}
+	case !a.opened:
+		a.opened, a.SynOpts, a.SynTSVal = true, e.Opts, e.TSVal
 	}
 	a.countTTL(e.TTL)
 	if e.Opts&capture.OptTS != 0 && (!a.HasTS || reassembly.Seq(a.MaxTSVal).Less(reassembly.Seq(e.TSVal))) {
@@ -350,6 +363,7 @@ func (o *course) final(a *Account, side uint8, r *rare, e *Endpoint) {
 	a.FirstDataAt, a.LastDataAt, a.LastDataFrame = s.FirstDataAt, s.LastDataAt, s.LastDataFrame
 	a.Oversized, a.Joined = s.Oversized, s.Joined
 	a.LastAt, a.LastFrame, a.MaxTSVal, a.HasTS = s.LastAt, s.LastFrame, s.MaxTSVal, s.HasTS
+	a.SpokeAt, a.SpokeFrame, a.SynOpts, a.SynTSVal = s.SpokeAt, s.SpokeFrame, s.SynOpts, s.SynTSVal
 	for i := range s.ttls {
 		if t := &s.ttls[i]; t.n > a.TTLSeen {
 			a.TTL, a.TTLSeen = t.ttl, t.n

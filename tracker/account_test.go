@@ -384,3 +384,74 @@ func TestAccountOfTurns(t *testing.T) {
 			c.Ends[0].Turns, c.Ends[1].Turns, float64(c.Idle)/1e9, c.IdleFrames, float64(last)/1e3)
 	})
 }
+
+// The signs of lives that are worth a look, and what of an ordinary life's opening is
+// in its accounts.
+func TestSignsWorthALook(t *testing.T) {
+	const exchange = `
+0.100  -- PSH,ACK 1:101(100) ack 1 ->
+0.130  <- PSH,ACK 1:1001(1000) ack 101 --
+`
+	const closes = `
+0.200  -- FIN,ACK 101 ack 1001 ->
+0.230  <- FIN,ACK 1001 ack 102 --
+0.240  -- ACK 102 ack 1002 ->
+`
+	checkBooked(t, []booked{
+		{"ordinary", opened + exchange + closes, "none; client speaks in 3, server in 5"},
+		{"nothing but SYN, FIN and RST", `
+0      -- SYN 0 mss 1460 ->
+0.030  <- SYN,ACK 0 ack 1 mss 1460 --
+0.200  -- FIN,ACK 1 ack 1 ->
+0.230  <- FIN,ACK 1 ack 2 --`, "bare; client speaks in 3, server in 4"},
+		{"the server never speaks", opened, "bare; client speaks in 3, server in 0"},
+		{"the SYN comes after the SYN,ACK", `
+0      <- SYN,ACK 0 ack 1 mss 1460 --
+0.001  -- SYN 0 mss 1460 ->
+0.040  -- ACK 1 ack 1 ->` + exchange + closes, "opening; client speaks in 3, server in 5"},
+		{"the SYN,ACK leaves options out", `
+0      -- SYN 0 mss 1460 ws 7 sackok ->
+0.030  <- SYN,ACK 0 ack 1 mss 1460 ws 7 --
+0.040  -- ACK 1 ack 1 ->` + exchange + closes, "opening; client speaks in 3, server in 5"},
+		{"the FIN comes after a silence", opened + exchange + `
+1.930  -- FIN,ACK 101 ack 1001 ->
+1.960  <- FIN,ACK 1001 ack 102 --`, "closing; client speaks in 3, server in 5"},
+		{"and after a shorter one", opened + exchange + `
+1.929  -- FIN,ACK 101 ack 1001 ->
+1.960  <- FIN,ACK 1001 ack 102 --`, "none; client speaks in 3, server in 5"},
+		{"half-closed for long", opened + exchange + `
+0.200  -- FIN,ACK 101 ack 1001 ->
+0.230  <- ACK 1001 ack 102 --
+2.200  <- FIN,ACK 1001 ack 102 --`, "closing; client speaks in 3, server in 5"},
+		{"FINs that cross", opened + exchange + `
+0.200  -- FIN,ACK 101 ack 1001 ->
+0.201  <- FIN,ACK 1001 ack 101 --`, "closing; client speaks in 3, server in 5"},
+		{"payload after the FIN", opened + exchange + `
+0.200  -- FIN,ACK 101 ack 1001 ->
+0.201  <- PSH,ACK 1001:1101(100) ack 101 --
+0.202  <- FIN,ACK 1101 ack 102 --`, "closing; client speaks in 3, server in 5"},
+		{"payload that is lost", opened + exchange + `
+0.430  <- PSH,ACK 1:1001(1000) ack 101 --
+0.440  -- ACK 101 ack 1001 ->
+0.500  -- FIN,ACK 101 ack 1001 ->
+0.530  <- FIN,ACK 1001 ack 102 --`, "lost; client speaks in 3, server in 5"},
+	}, func(c *tracker.Case) string {
+		var signs []string
+		for _, s := range []struct {
+			tracker.Sign
+			name string
+		}{{tracker.SignLost, "lost"}, {tracker.SignBare, "bare"}, {tracker.SignOpening, "opening"}, {tracker.SignClosing, "closing"}} {
+			if c.Has(s.Sign) {
+				signs = append(signs, s.name)
+			}
+		}
+		if signs == nil {
+			signs = []string{"none"}
+		}
+		return fmt.Sprintf("%s; client speaks in %d, server in %d", strings.Join(signs, ", "), c.Ends[0].SpokeFrame, c.Ends[1].SpokeFrame)
+	})
+	c := caseOf(t, stamped)
+	if a, b := &c.Ends[0], &c.Ends[1]; a.SynOpts != capture.OptMSS|capture.OptTS || a.SynTSVal != 100 || b.SynTSVal != 500 || a.SpokeAt != c.Life.Start+40e6 {
+		t.Errorf("client %+v, server %+v", a, b)
+	}
+}

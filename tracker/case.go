@@ -41,6 +41,10 @@ const (
 	SignBothOpened                   // bare SYNs of both ends
 	SignUnseen                       // octets acknowledged that were never seen
 	SignOpen                         // not over when the capture ended
+	SignLost                         // payload of it was lost on the way
+	SignBare                         // there may be no segment without SYN, FIN and RST, or an end sent nothing but SYN and RST
+	SignOpening                      // its opening is worth a look: see opening
+	SignClosing                      // its close is worth a look: see Conn.closed
 )
 
 // What says why a segment is on the trail, and what it is to its connection.
@@ -191,6 +195,10 @@ type Account struct {
 	MaxTSVal      uint32 // newest timestamp, with HasTS
 	HasTS         bool
 	Spoke         bool  // it sent a segment that is neither SYN nor RST
+	SpokeAt       int64 // the first of those
+	SpokeFrame    uint64
+	SynOpts       uint8 // of its first SYN or SYN,ACK: the options, and the timestamp
+	SynTSVal      uint32
 	FirstDataAt   int64 // 0 none
 	LastDataAt    int64
 	LastDataFrame uint64

@@ -1,5 +1,7 @@
 package tracker
 
+import "tcpstate/capture"
+
 // books are the notebooks of all connections, by slot; kept only where cases
 // are asked for.
 type books [][]notebook
@@ -19,26 +21,27 @@ func (t *Tracker) tell(l *Life, e *entry, slot uint32) {
 	n, p := t.books.at(slot), &t.trails
 	c := &e.conn
 	k := &t.told
-	signs := n.signs | SignLife | c.signs(l)
-	k.Life, k.Signs, k.Now = l, signs, t.now
+	k.Life, k.Signs, k.Now = l, n.signs|SignLife|c.signs(l), t.now
 	k.Trail.Events, k.Trail.Quotes, k.Trail.Missing = k.Trail.Events[:0], k.Trail.Quotes[:0], 0
-	wanted := p.trailFor == 0 || signs&p.trailFor != 0
+	var d *dossier
+	var g *page
 	if n.marks&opened != 0 {
-		d := p.dossiers.at(n.head)
+		d = p.dossiers.at(n.head)
 		k.sum(c, &d.course, p.rare(d))
 		k.Trail.Missing = d.missing
-		if wanted {
-			k.Trail.Events = d.trail(p, k.Trail.Events)
-		}
 		for _, q := range d.quotes[:d.nquotes] {
 			k.Trail.Quotes = append(k.Trail.Quotes, p.errors[q-1])
 		}
 	} else {
-		g := p.look(n)
+		g = p.look(n)
 		k.sum(c, &g.course, nil)
-		if wanted {
-			k.Trail.Events = g.noted(k.Trail.Events)
-		}
+	}
+	k.Signs |= opening(&k.Ends) | c.closed(l, &k.Ends)
+	switch {
+	case d != nil:
+		k.Trail.Events = d.trail(p, k.Trail.Events)
+	case n.carry != 0 || p.trailFor == 0 || k.Signs&p.trailFor != 0:
+		k.Trail.Events = g.noted(k.Trail.Events)
 	}
 	for i := range k.Trail.Events {
 		e := &k.Trail.Events[i]
@@ -46,6 +49,12 @@ func (t *Tracker) tell(l *Life, e *entry, slot uint32) {
 			e.What |= Earlier
 		}
 		e.byRole(c)
+	}
+	if len(k.Trail.Events) > 0 && k.Trail.Events[0].Is(Earlier) {
+		k.Signs |= SignOpening
+	}
+	if p.trailFor != 0 && k.Signs&p.trailFor == 0 {
+		k.Trail.Events = k.Trail.Events[:0]
 	}
 	t.obs.Case(k)
 }
@@ -64,6 +73,49 @@ func (k *Case) sum(c *Conn, o *course, r *[2]rare) {
 		}
 		o.final(&k.Ends[i], side, more, c.at(side))
 	}
+}
+
+// fewSegments of one end may be its SYN and its FIN.
+const fewSegments = 2
+
+// opening are the signs of both ends' accounts, and of an opening that is worth a
+// look: the SYN,ACK left out window scale or SACK although the SYN offered it. So
+// it is if the tuple had been used before, or a SYN came that did not begin the
+// life: a life without the sign whose SYN was seen began with it.
+func opening(ends *[2]Account) (s Sign) {
+	a, b := &ends[Client], &ends[Server]
+	if a.SynOpts&^b.SynOpts&(capture.OptWScale|capture.OptSACKOK) != 0 {
+		s |= SignOpening
+	}
+	if a.Lost+b.Lost > 0 {
+		s |= SignLost
+	}
+	if !a.Spoke || !b.Spoke || a.Segments <= fewSegments && b.Segments <= fewSegments {
+		s |= SignBare
+	}
+	return s
+}
+
+const (
+	// Lingers is how long a life is half-closed that shows SignClosing.
+	Lingers = 2 * second
+	// Still is how long nothing was said before its first FIN.
+	Still = 1800 * ms
+)
+
+// closed tells whether a close by FIN is worth a look: the FINs crossed, or came
+// Lingers apart or more; or the first came when nothing had been said for Still or
+// longer, or was not the last thing said.
+func (c *Conn) closed(l *Life, ends *[2]Account) Sign {
+	o := &c.notes
+	if o.firstFin == 0 {
+		return 0
+	}
+	said := max(ends[Client].LastDataAt, ends[Server].LastDataAt)
+	if o.crossed || l.HalfClosedFor >= Lingers || said != 0 && (said > o.firstFin || o.firstFin-said >= Still) {
+		return SignClosing
+	}
+	return 0
 }
 
 // byRole turns sides of the Key into roles.

@@ -47,8 +47,8 @@ const (
 	bucketOctets   = 8
 	agendaOctets   = 64
 	notebookOctets = 64
-	dossierOctets  = 800
-	rareOctets     = 720
+	dossierOctets  = 848
+	rareOctets     = 768
 	leafOctets     = 64
 )
 

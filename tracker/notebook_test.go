@@ -8,9 +8,9 @@ import (
 	"tcpstate/capture"
 )
 
-// opening tells a tracker to write of all lives as of those of which there is
+// openAll tells a tracker to write of all lives as of those of which there is
 // something to say.
-func opening(t *Tracker) {
+func openAll(t *Tracker) {
 	for slot := range t.table.entries.n {
 		if n := t.books.at(slot); n.marks&opened == 0 {
 			n.open(&t.trails)
@@ -79,7 +79,7 @@ func TestNotebookOrDossier(t *testing.T) {
 				}
 			}
 		})
-		want, _ := told(segs, opening)
+		want, _ := told(segs, openAll)
 		if !slices.Equal(got, want) {
 			t.Fatalf("seed %d:\n%s", seed, diffOf(got, want))
 		}

@@ -44,6 +44,9 @@ type Observer struct {
 	// Case: the same life, with its trail and its ends' accounts, for those who
 	// diagnose it; told before Life, and valid during the call.
 	Case func(*Case)
+	// Trails are the signs of which a life has to show one for the trail of its
+	// case to be told; none asks for all trails.
+	Trails Sign
 	// Cases: all lives that are left when the capture ends have been told by
 	// Case; their Life calls follow.
 	Cases func()

@@ -78,6 +78,7 @@ func New(cfg Config, obs Observer) *Tracker {
 	if obs.Step != nil {
 		t.timers, t.elapsed = map[uint32][]Transition{}, map[uint64][]Transition{}
 	}
+	t.trails.trailFor = obs.Trails
 	t.alarms.shift = alarmShift
 	t.folds.shift = uint(max(0, bits.Len64(cfg.Fold)-6))
 	t.nextAlarm, t.foldNext = math.MinInt64, 1<<t.folds.shift

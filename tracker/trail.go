@@ -202,6 +202,9 @@ func (e *Event) sign(c *Conn) (s Sign, notable bool) {
 		return SignProbe, true
 	}
 	if e.Flags&(capture.SYN|capture.ACK|capture.RST) == capture.SYN {
+		if c.firstFrame != e.Frame {
+			s |= SignOpening
+		}
 		for _, p := range e.before {
 			if st := p.state(); st.Synchronised() && st != TimeWait {
 				s |= SignSynInside

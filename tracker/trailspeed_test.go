@@ -78,8 +78,8 @@ func TestNotebookSizes(t *testing.T) {
 		got, want uintptr
 	}{
 		{"notebook", unsafe.Sizeof(notebook{}), 64},
-		{"dossier", unsafe.Sizeof(dossier{}), 800},
-		{"rare", unsafe.Sizeof(rare{}), 360},
+		{"dossier", unsafe.Sizeof(dossier{}), 848},
+		{"rare", unsafe.Sizeof(rare{}), 384},
 		{"leaf", unsafe.Sizeof(leaf{}), 64},
 	} {
 		if s.got != s.want {

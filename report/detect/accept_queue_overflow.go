@@ -50,18 +50,18 @@ isn 1000 9000
 	Withheld: FlagsOnly,
 	Lowered:  Missed,
 	New: func(s *Setup) Watcher {
-		return &acceptQueue{count: s.Count("count"), acks: s.Count("acks"), delay: s.Span("delay"), repeats: s.Count("repeats"), window: s.Span("window")}
+		return &acceptQueue{shared: s.shared, count: s.Count("count"), acks: s.Count("acks"), delay: s.Span("delay"), repeats: s.Count("repeats"), window: s.Span("window")}
 	},
 }
 
 type acceptQueue struct {
+	*shared
 	count, acks, repeats int
 	delay, window        int64
 
-	bag      Bag[netip.AddrPort, stuckOpen]
-	accepted map[netip.AddrPort]*Times // when the first proof of an accepted connection was seen
-	dropped  map[netip.AddrPort][]droppedSyn
-	drops    int
+	bag     Bag[netip.AddrPort, stuckOpen]
+	dropped map[netip.AddrPort][]droppedSyn
+	drops   int
 }
 
 // droppedSyn is a SYN that was repeated because nothing answered it.
@@ -71,26 +71,24 @@ type droppedSyn struct {
 }
 
 func (w *acceptQueue) Case(c *tracker.Case) {
-	key := c.Addr(tracker.Server)
-	ev := lifeOf(c)
-	w.noteDropped(key, c, ev)
+	if c.Has(tracker.SignSynAgain) {
+		w.noteDropped(c.Addr(tracker.Server), c, lifeOf(c))
+	}
 	if !c.Has(tracker.SignDone) || c.Life.Midstream {
 		return
 	}
-	if c.Ends[tracker.Server].Spoke {
-		w.noteAccepted(key, c, ev)
+	// The server was synchronised when it sent something that is neither SYN nor RST.
+	if at := c.Ends[tracker.Server].SpokeAt; at != 0 {
+		w.services.accepted(w.server, at)
 	}
-	if v, ok := w.stuck(c, ev); ok {
-		w.bag.Add(key, c, c.Life.DoneAt, c.Life.End, v, nil)
+	if v, ok := w.stuck(c); ok {
+		w.bag.Add(c.Addr(tracker.Server), c, c.Life.DoneAt, c.Life.End, v, nil)
 	}
 }
 
 // noteDropped remembers when SYNs were repeated before any SYN,ACK came: the
 // first and the last time of each life.
 func (w *acceptQueue) noteDropped(key netip.AddrPort, c *tracker.Case, ev []tracker.Event) {
-	if !c.Has(tracker.SignSynAgain) {
-		return
-	}
 	var first, last int64
 	for i := range ev {
 		e := &ev[i]
@@ -116,30 +114,6 @@ func (w *acceptQueue) noteDropped(key netip.AddrPort, c *tracker.Case, ev []trac
 	}
 }
 
-// noteAccepted remembers when the server was first seen to be synchronised: by a
-// segment of its own that is neither SYN nor RST.
-func (w *acceptQueue) noteAccepted(key netip.AddrPort, c *tracker.Case, ev []tracker.Event) {
-	at := c.Life.DoneAt
-	for i := range ev {
-		if e := &ev[i]; e.From == tracker.Server && own(e) && e.Plain() {
-			at = e.Time
-			break
-		}
-	}
-	t := w.accepted[key]
-	if t == nil {
-		if len(w.accepted) >= maxGroups {
-			return
-		}
-		if w.accepted == nil {
-			w.accepted = map[netip.AddrPort]*Times{}
-		}
-		t = &Times{}
-		w.accepted[key] = t
-	}
-	t.Add(at)
-}
-
 func (w *acceptQueue) Findings(x *Context) {
 	for _, l := range w.dropped {
 		slices.SortFunc(l, func(a, b droppedSyn) int { return cmp.Compare(a.at, b.at) })
@@ -150,8 +124,8 @@ func (w *acceptQueue) Findings(x *Context) {
 			if it.V.kind == byRepeat {
 				return it.V.data || w.witness(g.Key, it)
 			}
-			t := w.accepted[g.Key]
-			return t != nil && (t.Around(it.V.at, w.window) || t.Around(it.Last, w.window))
+			t := &x.Service(g.Key).Accepted
+			return t.Around(it.V.at, w.window) || t.Around(it.Last, w.window)
 		}
 		g.Keep(ok)
 		for i := range g.Items {
@@ -229,7 +203,7 @@ func (w *acceptQueue) raise(x *Context, g *Group[netip.AddrPort, stuckOpen], vot
 		f.Severity = Error
 		f.Explanation = fmt.Sprintf("%s of %s are open as the client sees it, but %s repeats its SYN,ACK after their ACKs and takes nothing that they send: "+
 			"its accept queue is full, so that it drops the ACKs and stays in SYN-RECEIVED.", plural(f.Count, "connection"), plural(clients, "client"), g.Key)
-		if w.accepted[g.Key] == nil {
+		if x.Service(g.Key).Accepted.N() == 0 {
 			f.Explanation += " It accepted nobody in this capture: from the client's side, something on the way that lets SYNs pass and drops ACKs looks the same."
 		}
 	} else {

@@ -27,7 +27,7 @@ const (
 )
 
 // stuck looks for what the rule wants of one connection.
-func (w *acceptQueue) stuck(c *tracker.Case, ev []tracker.Event) (v stuckOpen, ok bool) {
+func (w *acceptQueue) stuck(c *tracker.Case) (v stuckOpen, ok bool) {
 	server := &c.Ends[tracker.Server]
 	switch {
 	case !c.Has(tracker.SignSynAckAgain) && server.Segments != 1,
@@ -36,6 +36,7 @@ func (w *acceptQueue) stuck(c *tracker.Case, ev []tracker.Event) (v stuckOpen, o
 		return v, false
 	}
 	v.client = c.Addr(tracker.Client).Addr()
+	ev := lifeOf(c)
 	var syn, synAck, first *tracker.Event
 	var acked []*tracker.Event // the client's segments that acknowledge the SYN,ACK
 	reach := int64(0)

@@ -28,8 +28,29 @@ type Item[V any] struct {
 	At, Last int64  // packet times, ns: of the first and the last thing found
 	V        V      // what the detector wants to know of it later
 	begins   uint64 // its first frame
-	quoted   []uint64
-	proof    []Proof
+	kept     *kept  // of few
+}
+
+// kept is what only some connections have.
+type kept struct {
+	proof  []Proof
+	quoted []uint64 // the frames of ICMP errors
+}
+
+// proof is the connection's proof, nil where none is kept.
+func (it *Item[V]) proof() []Proof {
+	if it.kept == nil {
+		return nil
+	}
+	return it.kept.proof
+}
+
+// prove gives it a proof.
+func (it *Item[V]) prove(p []Proof) {
+	if it.kept == nil {
+		it.kept = &kept{}
+	}
+	it.kept.proof = p
 }
 
 // Group is what was found of one subject.
@@ -46,6 +67,7 @@ type Group[K comparable, V any] struct {
 type Bag[K comparable, V any] struct {
 	groups map[K]*Group[K, V]
 	n      int
+	most   int // connections; 0 for maxItems
 	// Lost counts what belonged to subjects that had no room.
 	Lost int
 }
@@ -64,11 +86,27 @@ const (
 // Add notes a connection for a subject. proof lists its frames; it is called
 // only where the evidence is kept, during the call.
 func (b *Bag[K, V]) Add(key K, c *tracker.Case, at, last int64, v V, proof func() []Proof) {
+	it := Item[V]{Ref: RefOf(c), At: at, Last: max(at, last), V: v, begins: c.Life.FirstFrame}
+	g := b.room(key)
+	if g == nil {
+		return
+	}
+	if q := quoted(c); q != nil {
+		it.kept = &kept{quoted: q}
+	}
+	if proof != nil && provenOf(len(g.Items)) {
+		it.prove(proof())
+	}
+	g.Items = append(g.Items, it)
+}
+
+// room returns the group of a subject if one more connection has room there.
+func (b *Bag[K, V]) room(key K) *Group[K, V] {
 	g := b.groups[key]
 	if g == nil {
 		if len(b.groups) >= maxGroups {
 			b.Lost++
-			return
+			return nil
 		}
 		if b.groups == nil {
 			b.groups = map[K]*Group[K, V]{}
@@ -76,16 +114,12 @@ func (b *Bag[K, V]) Add(key K, c *tracker.Case, at, last int64, v V, proof func(
 		g = &Group[K, V]{Key: key, made: len(b.groups)}
 		b.groups[key] = g
 	}
-	if b.n >= maxItems {
+	if b.n >= maxItems || b.most != 0 && b.n >= b.most {
 		g.More++
-		return
+		return nil
 	}
 	b.n++
-	it := Item[V]{Ref: RefOf(c), At: at, Last: max(at, last), V: v, begins: c.Life.FirstFrame, quoted: quoted(c)}
-	if proof != nil && provenOf(len(g.Items)) {
-		it.proof = proof()
-	}
-	g.Items = append(g.Items, it)
+	return g
 }
 
 // quoted lists the frames of ICMP errors: they may quote too little of a segment
@@ -105,8 +139,8 @@ func quoted(c *tracker.Case) (frames []uint64) {
 // beyond lists the frames of the proof that a display filter on the connection's
 // stream number does not select: those of the stream before, and ICMP errors.
 func (it *Item[V]) beyond() (frames []uint64) {
-	for _, p := range it.proof {
-		if p.Frame < it.begins || slices.Contains(it.quoted, p.Frame) {
+	for _, p := range it.proof() {
+		if p.Frame < it.begins || slices.Contains(it.kept.quoted, p.Frame) {
 			frames = append(frames, p.Frame)
 		}
 	}
@@ -176,8 +210,8 @@ func (g *Group[K, V]) Finding(subject string) Finding {
 	for i := range g.Items {
 		it := &g.Items[i]
 		f.refs[i] = it.Ref
-		if it.proof != nil && len(shown) < maxShown {
-			shown = append(shown, Proven{it.ID, it.Incarnation, it.proof})
+		if p := it.proof(); p != nil && len(shown) < maxShown {
+			shown = append(shown, Proven{it.ID, it.Incarnation, p})
 			f.beyond = append(f.beyond, it.beyond()...)
 		}
 	}

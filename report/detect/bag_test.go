@@ -17,7 +17,10 @@ func TestBagBounds(t *testing.T) {
 	if doublings := bits.Len(maxItems / 2 / maxProven); asked != 2*maxProven*doublings {
 		t.Errorf("%d proofs kept, of the first %d and in %d doublings", asked, maxProven, doublings-1)
 	}
-	x := &Context{current: &Detector{}, swallows: map[string]map[Ref]bool{"": {Ref{0, 0}: true, Ref{2, 0}: true}}}
+	gone := &refSet{}
+	gone.add(Ref{0, 0})
+	gone.add(Ref{2, 0})
+	x := &Context{current: &Detector{}, swallows: map[string]*refSet{"": gone}}
 	gs := b.Groups(x)
 	if len(gs) != 2 || gs[0].Key != 1 || gs[0].Count() != maxItems/2+50 || gs[1].Count() != maxItems/2+48 || gs[1].More != 50 {
 		t.Errorf("%d groups: %v", len(gs), gs)
@@ -50,15 +53,15 @@ func TestBagSwallowed(t *testing.T) {
 	for _, left := range []int{1, 2, 17, n / 2, n - 1} {
 		var b Bag[int, int]
 		c := life(0, 0)
-		gone := map[Ref]bool{}
+		gone := &refSet{}
 		for i := range n {
 			c.Life.ID, c.Life.FirstFrame = uint64(i), uint64(10*i+1)
 			b.Add(7, c, int64(i), int64(i), i, func() []Proof { return []Proof{{uint64(10*i + 2), fmt.Sprint(i)}} })
 			if i < n-left {
-				gone[Ref{uint64(i), 0}] = true
+				gone.add(Ref{uint64(i), 0})
 			}
 		}
-		gs := b.Groups(&Context{current: &Detector{}, swallows: map[string]map[Ref]bool{"": gone}})
+		gs := b.Groups(&Context{current: &Detector{}, swallows: map[string]*refSet{"": gone}})
 		f := gs[0].Finding("s")
 		if f.Count != left || f.Evidence.Total != left || len(f.Evidence.Connections) == 0 || len(f.Evidence.Connections) > min(left, maxShown) {
 			t.Fatalf("%d left: %+v", left, f)

@@ -51,7 +51,7 @@ func TestCatalogue(t *testing.T) {
 		if d.Withheld&d.Lowered != 0 {
 			t.Errorf("%s: %v both withhold and lower it", d.ID, (d.Withheld & d.Lowered).Reasons())
 		}
-		if d.New == nil || d.New(&Setup{detector: d, OS: OSes["linux"], TimeWait: 60e9}) == nil {
+		if d.New == nil || d.New(&Setup{shared: &shared{}, detector: d, OS: OSes["linux"], TimeWait: 60e9}) == nil {
 			t.Errorf("%s watches nothing", d.ID)
 		}
 		if Find(d.ID) != d {

@@ -3,6 +3,7 @@ package detect_test
 import (
 	"fmt"
 	"math"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -33,6 +34,9 @@ var (
 // checkFindings checks what holds for every finding of every detector.
 func checkFindings(t *testing.T, p *played) {
 	t.Helper()
+	if !reflect.DeepEqual(p.findings, p.bare) {
+		t.Errorf("after %d frames, with trails left out:\n%s", p.stats.Packets, difference(p.describe(""), (&played{stats: p.stats, findings: p.bare}).describe("")))
+	}
 	seen := map[string]bool{}
 	for i := range p.findings {
 		f := &p.findings[i]

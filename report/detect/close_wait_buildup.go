@@ -83,6 +83,14 @@ func (w *closeWaits) Case(c *tracker.Case) {
 	}
 }
 
+// trails are the signs of lives that may have stayed for long enough.
+func (w *closeWaits) trails() tracker.Sign {
+	if min(w.age, w.young) < tracker.Lingers {
+		return tracker.SignFin
+	}
+	return tracker.SignClosing
+}
+
 // counted counts one more of a key, where there is room for it.
 func counted(m map[serviceEnd]int, key serviceEnd) map[serviceEnd]int {
 	if m == nil {
@@ -126,7 +134,7 @@ func (w *closeWaits) raise(x *Context, g *Group[serviceEnd, closeWait]) {
 	for i := range g.Items {
 		v := &g.Items[i].V
 		if i < maxShown {
-			g.Items[i].proof = v.proof(g.Key)
+			g.Items[i].prove(v.proof(g.Key))
 		}
 		if oldest == nil || v.lasted() > oldest.lasted() {
 			oldest = v

@@ -32,16 +32,18 @@ var ConnectionChurn = &Detector{
 	Sources: []string{"RFC 9112 section 9.3", "RFC 9293 section 3.6.1", "oracle 07_timewait_client"},
 	Signs:   tracker.SignDone,
 	New: func(s *Setup) Watcher {
-		w := &churn{window: s.Span("window")}
+		w := &churn{shared: s.shared, window: s.Span("window")}
 		w.need = max(2, int(min(math.Ceil(s.Value("rate")*seconds(w.window)), math.MaxInt32)))
 		return w
 	},
 }
 
 type churn struct {
+	*shared
 	window int64
 	need   int // connections in a window
 	bag    Bag[flow, brief]
+	delay  delay
 }
 
 // brief is what is wanted of one connection.
@@ -57,19 +59,46 @@ func (w *churn) Case(c *tracker.Case) {
 	}
 	cl := &c.Ends[tracker.Client]
 	v := brief{turns: cl.Turns, request: cl.LastDataFrame, end: c.Life.CloseAt, rtt: max(0, c.Life.HandshakeRTT)}
-	for i := range c.Trail.Events {
-		if e := &c.Trail.Events[i]; own(e) && e.Syn() && e.From == tracker.Client {
-			v.syn = e.Frame
-			break
+	if synFirst(c) {
+		v.syn = c.Life.FirstFrame
+	} else {
+		for i := range c.Trail.Events {
+			if e := &c.Trail.Events[i]; own(e) && e.Syn() && e.From == tracker.Client {
+				v.syn = e.Frame
+				break
+			}
 		}
 	}
-	if v.syn == 0 {
+	if v.syn == 0 || w.server == 0 {
 		return
 	}
-	w.bag.Add(flowOf(c), c, c.Life.DoneAt, c.Life.End, v, nil)
+	if old := w.delay.add(w.shared, c, v); old.due(&w.delay, w.need) {
+		w.keep(old)
+	}
+}
+
+func (w *churn) touch(*tracker.Case) uint64 {
+	d := &w.delay
+	if len(d.line) < maxDelayed {
+		return 0
+	}
+	old := &d.line[d.next]
+	return uint64(d.now[counterOf(w.shared)]) + uint64(d.now[old.counter]) + old.syn
+}
+
+// keep puts a connection into its group.
+func (w *churn) keep(d *delayed) {
+	if g := w.bag.room(w.flow(d)); g != nil {
+		g.Items = append(g.Items, Item[brief]{Ref: d.Ref, At: d.at, Last: max(d.at, d.last), V: d.brief, begins: d.syn})
+	}
 }
 
 func (w *churn) Findings(x *Context) {
+	for i := range w.delay.line {
+		if d := &w.delay.line[i]; d.due(&w.delay, w.need) {
+			w.keep(d)
+		}
+	}
 	for _, g := range w.bag.Groups(x) {
 		if len(g.Items) < w.need {
 			continue

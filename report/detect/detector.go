@@ -38,7 +38,8 @@ type Detector struct {
 // Watcher is a detector at work on one capture.
 type Watcher interface {
 	// Case takes note of one life. c and all it points to are valid during
-	// the call.
+	// the call. The trail of a life that shows none of Engine.Trails may be left out;
+	// a watcher that wants it for others says so by a method trails.
 	Case(c *tracker.Case)
 	// Findings raises what was found, by x.Raise. It is called once, at the end.
 	Findings(x *Context)

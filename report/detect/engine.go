@@ -3,6 +3,7 @@ package detect
 import (
 	"cmp"
 	"fmt"
+	"math/bits"
 	"slices"
 	"strings"
 	"time"
@@ -24,11 +25,20 @@ type Options struct {
 type Engine struct {
 	opts     Options
 	at       []station
-	services services
+	bySign   [signs]stations // who asked for lives that show it
+	touchers []toucher
+	touched  uint64 // keeps touch from being optimised away
+	shared   *shared
 	quality  quality
-	of       map[Ref][]string
+	of       *findingsOf
 	hidden   []Finding
 }
+
+// signs is how many there may be.
+const signs = 32
+
+// stations is a set of indices of Engine.at.
+type stations [2]uint64
 
 // station is a detector at work.
 type station struct {
@@ -41,10 +51,19 @@ func New(o Options) *Engine {
 	if o.OS.Ports == 0 {
 		o.OS = OSes["linux"]
 	}
-	g := &Engine{opts: o}
+	g := &Engine{opts: o, shared: &shared{}}
 	for _, d := range ordered(Catalogue) {
 		if !o.Disabled[d.ID] {
-			g.at = append(g.at, station{d, d.New(&Setup{detector: d, values: o.Values, OS: o.OS, TimeWait: o.TimeWait})})
+			n := len(g.at)
+			g.at = append(g.at, station{d, d.New(&Setup{detector: d, values: o.Values, OS: o.OS, TimeWait: o.TimeWait, shared: g.shared})})
+			if w, ok := g.at[n].w.(toucher); ok {
+				g.touchers = append(g.touchers, w)
+			}
+			for i := range g.bySign {
+				if d.Signs>>i&1 != 0 {
+					g.bySign[i][n/64] |= 1 << (n % 64)
+				}
+			}
 		}
 	}
 	return g
@@ -79,13 +98,55 @@ func ordered(all []*Detector) []*Detector {
 
 // Case takes note of one life. It is what tracker.Observer.Case wants.
 func (g *Engine) Case(c *tracker.Case) {
-	g.services.add(c)
+	g.shared.meet(c)
+	g.touch(c)
+	g.shared.services.add(c, g.shared.server)
 	g.quality.add(c)
-	for i := range g.at {
-		if g.at[i].Signs&c.Signs != 0 {
-			g.at[i].w.Case(c)
+	var ask stations
+	for s := c.Signs; s != 0; s &= s - 1 {
+		b := &g.bySign[bits.TrailingZeros32(uint32(s))]
+		ask[0] |= b[0]
+		ask[1] |= b[1]
+	}
+	for k, set := range ask {
+		for ; set != 0; set &= set - 1 {
+			g.at[64*k+bits.TrailingZeros64(set)].w.Case(c)
 		}
 	}
+}
+
+// toucher is a watcher that keeps something for each life in a large table.
+type toucher interface {
+	// touch reads from where it will be kept.
+	touch(c *tracker.Case) uint64
+}
+
+// touch looks at all the places in memory to which the case will be noted, before
+// it is. They are not in the processor's caches, for millions of segments of others
+// came since; asked for together they come at the same time, and not one after the
+// other.
+func (g *Engine) touch(c *tracker.Case) {
+	n := g.shared.services.touch(g.shared.server)
+	for _, w := range g.touchers {
+		n += w.touch(c)
+	}
+	g.touched = n
+}
+
+// ordinary are the signs of lives in which everything goes well: they are
+// diagnosed by what is in the life and its ends' accounts.
+const ordinary = tracker.SignLife | tracker.SignSyn | tracker.SignDone | tracker.SignFin
+
+// Trails are the signs of lives of which the trail is wanted: it may be left out
+// of the case of a life that shows none of them.
+func (g *Engine) Trails() tracker.Sign {
+	s := ^ordinary
+	for i := range g.at {
+		if w, ok := g.at[i].w.(interface{ trails() tracker.Sign }); ok {
+			s |= w.trails()
+		}
+	}
+	return s
 }
 
 // Context is what a detector knows when it raises its findings.
@@ -98,7 +159,7 @@ type Context struct {
 	engine   *Engine
 	current  *Detector
 	raised   []Finding
-	swallows map[string]map[Ref]bool // by the id of whom it is taken from
+	swallows map[string]*refSet // by the id of whom it is taken from
 }
 
 // Start and End are the times of the capture's first and last packet.
@@ -109,7 +170,7 @@ func (x *Context) End() int64 { return x.Stats.Last }
 
 // Swallowed reports whether another finding tells of the connection in place
 // of the detector's own.
-func (x *Context) Swallowed(r Ref) bool { return x.swallows[x.current.ID][r] }
+func (x *Context) Swallowed(r Ref) bool { return x.swallows[x.current.ID].has(r) }
 
 // Raise takes a finding of the detector that is being asked. Subject, Count,
 // First, Last and Evidence come from Group.Finding; ID and, where they are left
@@ -140,10 +201,10 @@ func (x *Context) Raise(f Finding) {
 	}
 	for _, id := range d.Swallows {
 		if x.swallows[id] == nil {
-			x.swallows[id] = map[Ref]bool{}
+			x.swallows[id] = &refSet{}
 		}
 		for _, r := range told {
-			x.swallows[id][r] = true
+			x.swallows[id].add(r)
 		}
 	}
 }
@@ -158,7 +219,7 @@ type Ending struct {
 // Findings asks all detectors, and returns what they found: most severe first,
 // then by id and subject. It is called once.
 func (g *Engine) Findings(e Ending) []Finding {
-	x := &Context{Stats: e.Stats, Totals: e.Totals, Usage: e.Usage, engine: g, swallows: map[string]map[Ref]bool{}}
+	x := &Context{Stats: e.Stats, Totals: e.Totals, Usage: e.Usage, engine: g, swallows: map[string]*refSet{}}
 	g.quality.judge(x)
 	x.Doubts = g.quality.doubts
 	for i := range g.at {
@@ -183,14 +244,7 @@ func (g *Engine) Findings(e Ending) []Finding {
 	slices.SortStableFunc(out, func(a, b Finding) int {
 		return cmp.Or(-cmp.Compare(a.Severity, b.Severity), cmp.Compare(a.ID, b.ID), cmp.Compare(a.Subject, b.Subject))
 	})
-	g.of = map[Ref][]string{}
-	for i := range out {
-		for _, r := range out[i].refs {
-			if !slices.Contains(g.of[r], out[i].ID) {
-				g.of[r] = append(g.of[r], out[i].ID)
-			}
-		}
-	}
+	g.of = newFindingsOf(out)
 	return out
 }
 
@@ -199,7 +253,7 @@ func (g *Engine) Hidden() []Finding { return g.hidden }
 
 // Of returns the ids of the findings that a life is part of, once Findings
 // was called.
-func (g *Engine) Of(r Ref) []string { return g.of[r] }
+func (g *Engine) Of(r Ref) []string { return g.of.ids(r) }
 
 // filter selects the connections in Wireshark.
 func filter(shown []Proven, beyond []uint64) string {

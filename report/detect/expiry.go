@@ -118,82 +118,99 @@ func abs[N int | int64](n N) N { return max(n, -n) }
 // fresh is a connection that opened at the first attempt and whose server spoke.
 type fresh struct {
 	Ref
+	pair        uint64 // key of both hosts
 	at          int64
 	syn, speaks uint64 // frames
-}
-
-// hostPair is two hosts, in order.
-type hostPair struct{ a, b netip.Addr }
-
-func pairOf(a, b netip.Addr) hostPair {
-	if b.Less(a) {
-		a, b = b, a
-	}
-	return hostPair{a, b}
 }
 
 // freshSlot is the slice of time in which only the first and the last fresh
 // connection of a pair are kept. Any question about more than two slices has an exact answer.
 const freshSlot = int64(15e9)
 
-const maxFresh = 1 << 17
-
-type freshKey struct {
-	hostPair
-	slot int64
-}
+// maxFresh bounds the fresh connections: the latest that were told of. So many
+// are those of a hundred pairs in an hour, or of some seconds of a capture of
+// very many pairs that each meet once, and hardly leave a flow idle.
+const maxFresh = 1 << 15
 
 // revivals are the fresh connections of all pairs.
-type revivals struct{ by map[freshKey][2]fresh }
-
-func (r *revivals) add(c *tracker.Case) {
-	l := c.Life
-	if !c.Has(tracker.SignDone) || !c.Has(tracker.SignSyn) || c.Has(tracker.SignSelf) || l.SynRetransmits > 0 || !c.Ends[tracker.Server].Spoke {
-		return
-	}
-	k := freshKey{pairOf(c.Addr(tracker.Client).Addr(), c.Addr(tracker.Server).Addr()), floor(l.Start, freshSlot)}
-	v, ok := r.by[k]
-	if !ok && len(r.by) >= maxFresh || ok && l.Start >= v[0].at && l.Start <= v[1].at {
-		return
-	}
-	f := fresh{RefOf(c), l.Start, l.FirstFrame, 0}
-	for i := range c.Trail.Events {
-		if e := &c.Trail.Events[i]; own(e) && e.From == tracker.Server && e.Plain() {
-			f.speaks = e.Frame
-			break
-		}
-	}
-	if f.speaks == 0 {
-		return
-	}
-	if r.by == nil {
-		r.by = map[freshKey][2]fresh{}
-	}
-	switch {
-	case !ok:
-		v = [2]fresh{f, f}
-	case f.at < v[0].at:
-		v[0] = f
-	default:
-		v[1] = f
-	}
-	r.by[k] = v
+type revivals struct {
+	ring ring[fresh]
+	// met are the pairs' latest slices, with the numbers of their fresh connections. A
+	// slice that had to go from here may get more than two.
+	met   [][4]metSlot        // metSets of them
+	pairs map[uint64][]uint64 // nil until they are asked for
 }
 
-// between returns the first fresh connection of the pair that began from a to b.
-func (r *revivals) between(p hostPair, a, b int64) (fresh, bool) {
-	for slot := floor(a, freshSlot); slot <= floor(b, freshSlot); slot++ {
-		for _, f := range r.by[freshKey{p, slot}] {
-			if f.at >= a && f.at <= b {
-				return f, true
-			}
+const metSets = 1 << 10
+
+type metSlot struct {
+	key  uint64    // of the pair and the slice
+	kept [2]uint32 // see ring.near
+}
+
+func (r *revivals) add(c *tracker.Case, pair uint64) {
+	l := c.Life
+	a := &c.Ends[tracker.Server]
+	if !c.Has(tracker.SignDone) || !c.Has(tracker.SignSyn) || c.Has(tracker.SignSelf) || l.SynRetransmits > 0 || a.SpokeFrame == 0 {
+		return
+	}
+	f := fresh{Ref: RefOf(c), pair: pair, at: l.Start, syn: l.FirstFrame, speaks: a.SpokeFrame}
+	m := r.slot(slotKey(pair, f.at))
+	first, last := r.ring.near(m.kept[0]), r.ring.near(m.kept[1])
+	switch {
+	case first == nil:
+		m.kept[0] = uint32(r.ring.add(f))
+	case last == nil && f.at < first.at:
+		m.kept[0], m.kept[1] = uint32(r.ring.add(f)), m.kept[0]
+	case f.at < first.at:
+		*first = f
+	case last == nil && f.at > first.at:
+		m.kept[1] = uint32(r.ring.add(f))
+	case last != nil && f.at > last.at:
+		*last = f
+	}
+}
+
+// slotKey is the key of a pair and a slice of time.
+func slotKey(pair uint64, at int64) uint64 { return mix(pair, uint64(floor(at, freshSlot))) }
+
+// slot returns what was met of a pair in a slice of time.
+func (r *revivals) slot(key uint64) *metSlot {
+	if r.met == nil {
+		r.met = make([][4]metSlot, metSets)
+	}
+	set := &r.met[key%metSets]
+	oldest := &set[0]
+	for i := range set {
+		m := &set[i]
+		if m.key == key {
+			return m
+		}
+		if max(m.kept[0], m.kept[1]) < max(oldest.kept[0], oldest.kept[1]) {
+			oldest = m
 		}
 	}
-	return fresh{}, false
+	*oldest = metSlot{key: key}
+	return oldest
+}
+
+// between returns the first fresh connection of two hosts that began from a to b.
+func (r *revivals) between(x, y netip.Addr, a, b int64) (found fresh, ok bool) {
+	if r.pairs == nil {
+		r.pairs = r.ring.byKey(func(f *fresh) uint64 { return f.pair })
+	}
+	k, _ := pairKey(hostKey(x), hostKey(y))
+	for _, n := range r.pairs[k] {
+		if f := r.ring.at(n); f.at >= a && f.at <= b && (!ok || f.at < found.at) {
+			found, ok = *f, true
+		}
+	}
+	return found, ok
 }
 
 // deaths gathers both.
 type deaths struct {
+	*shared
 	idle, within int64
 	repeats      int
 	bag          Bag[direction, death]
@@ -201,12 +218,13 @@ type deaths struct {
 }
 
 func newDeaths(s *Setup) deaths {
-	return deaths{idle: s.Span("idle"), within: s.Span("within"), repeats: s.Count("retransmissions")}
+	return deaths{idle: s.Span("idle"), within: s.Span("within"), repeats: s.Count("retransmissions"),
+		shared: s.shared, revivals: revivals{ring: ring[fresh]{most: maxFresh}}}
 }
 
 func (w *deaths) note(c *tracker.Case) {
-	w.revivals.add(c)
-	if !c.Has(tracker.SignIdle) && w.idle >= 30e9 {
+	w.revivals.add(c, w.pair)
+	if !c.Has(tracker.SignIdle) && w.idle >= idleSign {
 		return
 	}
 	if d, ok := deathOf(c, w.idle, w.repeats); ok {
@@ -217,7 +235,7 @@ func (w *deaths) note(c *tracker.Case) {
 // revived returns the fresh connection that proves that the hosts of a flow
 // that died still reach each other.
 func (w *deaths) revived(d *death) (fresh, bool) {
-	return w.between(pairOf(d.from, d.to), d.at, d.last+w.within)
+	return w.between(d.from, d.to, d.at, d.last+w.within)
 }
 
 // deaths returns what the watcher of middlebox-state-expired knows to have died;

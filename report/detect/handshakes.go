@@ -35,6 +35,16 @@ func lifeOf(c *tracker.Case) []tracker.Event {
 	return nil
 }
 
+// synFirst reports a life that its client's only SYN began: what is to be known of
+// that is in the life and its ends' accounts.
+func synFirst(c *tracker.Case) bool {
+	const other = tracker.SignOpening | tracker.SignSynAgain | tracker.SignBothOpened | tracker.SignSelf | tracker.SignOdd
+	return c.Signs&(tracker.SignSyn|other) == tracker.SignSyn
+}
+
+// idleSign is the idle time that tracker.SignIdle shows.
+const idleSign = 30e9
+
 // acks reports whether e acknowledges the segment of the other end: all of its
 // number space, or more that came after it.
 func acks(e, seg *tracker.Event) bool {
@@ -72,7 +82,7 @@ func proofOf(all ...frame) []Proof {
 // were added without one.
 func (g *Group[K, V]) prove(of func(*Item[V]) []Proof) {
 	for i := range g.Items[:min(len(g.Items), maxShown)] {
-		g.Items[i].proof = of(&g.Items[i])
+		g.Items[i].prove(of(&g.Items[i]))
 	}
 }
 
@@ -101,28 +111,4 @@ func hosts[K comparable, V any](g *Group[K, V], of func(*V) netip.Addr) int {
 		seen[of(&g.Items[i].V)] = true
 	}
 	return len(seen)
-}
-
-// Around reports whether there was one within w of the time at.
-func (t *Times) Around(at, w int64) bool { return t.Between(at-w, at+w) }
-
-// Next returns the first time after a; false where there is none. In a's own
-// second it may be a later one of that second.
-func (t *Times) Next(a int64) (int64, bool) {
-	if t.n == 0 || t.last <= a {
-		return 0, false
-	}
-	if m, ok := t.by[t.part(a)]; ok && m[1] > a {
-		if m[0] > a {
-			return m[0], true
-		}
-		return m[1], true
-	}
-	next := t.last
-	for _, m := range t.by {
-		if m[0] > a {
-			next = min(next, m[0])
-		}
-	}
-	return next, true
 }

@@ -32,40 +32,46 @@ var HostSweep = &Detector{
 	Lowered:  Missed,
 	New: func(s *Setup) Watcher {
 		n := max(s.Count("hosts"), 1)
-		return &hostSweep{window: s.Span("window"), used: map[netip.AddrPort]int{}, book: tryBook[netip.AddrPort, netip.Addr]{enough: n}}
+		s.shared.tries.want(n)
+		return &hostSweep{shared: s.shared, window: s.Span("window"), enough: n}
 	},
 }
 
 type hostSweep struct {
+	*shared
 	window int64
 	// used are the connections with payload, by source and port of the
-	// server, for the first maxGroups of these.
-	used map[netip.AddrPort]int
-	book tryBook[netip.AddrPort, netip.Addr] // by source and port of the server
+	// server.
+	used   tally
+	enough int
 }
 
 func (w *hostSweep) Case(c *tracker.Case) {
-	key := netip.AddrPortFrom(c.Addr(tracker.Client).Addr(), c.Addr(tracker.Server).Port())
 	if c.Ends[tracker.Client].DataSegments+c.Ends[tracker.Server].DataSegments > 0 {
-		if _, ok := w.used[key]; ok || len(w.used) < maxGroups {
-			w.used[key]++
-		}
+		w.used.add(withPort(w.host[tracker.Client], c.Addr(tracker.Server).Port()), 1, 0)
 		return
 	}
-	t, ok := failed[netip.Addr](c)
-	if !ok {
-		return
-	}
-	t.target = c.Addr(tracker.Server).Addr()
-	w.book.add(key, t)
+	w.tries.note(c, w.shared)
+}
+
+func (w *hostSweep) touch(c *tracker.Case) uint64 {
+	return w.used.touch(withPort(w.host[tracker.Client], c.Addr(tracker.Server).Port()))
+}
+
+// hostOf is an attempt's source and port, and as its target the host.
+func (w *hostSweep) hostOf(source netip.Addr, t *keptTry) (netip.AddrPort, netip.Addr, bool) {
+	a := w.services.all[t.server-1].addr()
+	return netip.AddrPortFrom(source, a.Port()), a.Addr(), !t.loaded
 }
 
 func (w *hostSweep) Findings(x *Context) {
 	doubt := newUndecided(x)
-	found := w.book.find(w.window, func(k netip.AddrPort, t *try[netip.Addr]) bool {
+	found := find(w.shared, w.window, w.enough, w.hostOf, func(k netip.AddrPort, t *try[netip.Addr]) bool {
 		return !doubt.is(k.Addr(), t.port, t.kind, t.again || t.made, t.at)
 	})
-	found = slices.DeleteFunc(found, func(s scanned[netip.AddrPort, netip.Addr]) bool { return s.targets <= w.used[s.key] })
+	found = slices.DeleteFunc(found, func(s scanned[netip.AddrPort, netip.Addr]) bool {
+		return uint64(s.targets) <= w.used.of(endKey(s.key))[0]
+	})
 	for _, s := range bySource(found, netip.AddrPort.Addr) {
 		f := s.finding()
 		most := s.widest()

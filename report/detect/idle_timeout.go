@@ -32,7 +32,7 @@ var IdleTimeout = &Detector{
 	Swallows: []string{"abortive-close"},
 	Withheld: FlagsOnly,
 	New: func(s *Setup) Watcher {
-		return &idleTimeout{count: s.Count("count"), share: s.Value("share"), spread: s.Value("spread"), slack: s.Span("slack"), floor: s.Span("floor")}
+		return &idleTimeout{shared: s.shared, count: s.Count("count"), share: s.Value("share"), spread: s.Value("spread"), slack: s.Span("slack"), floor: s.Span("floor")}
 	},
 }
 
@@ -70,10 +70,11 @@ func (w *idleTimeout) defaultOf(idle int64) string {
 }
 
 type idleTimeout struct {
+	*shared
 	count         int
 	share, spread float64
 	slack, floor  int64
-	closes        map[serviceEnd]int // all that were made, of whatever idle time
+	closes        [][2]uint32 // all that were made, of whatever idle time; by the index of the service
 	bag           Bag[serviceEnd, idleClose]
 }
 
@@ -98,16 +99,16 @@ func (w *idleTimeout) Case(c *tracker.Case) {
 	if l.Close != tracker.Graceful && l.Close != tracker.HalfClosed && l.Close != tracker.Reset || c.Has(tracker.SignSelf) {
 		return
 	}
-	k := endOf(c, side)
-	if w.closes[k] == 0 {
-		if len(w.closes) >= maxGroups {
-			return
-		}
-		if w.closes == nil {
-			w.closes = map[serviceEnd]int{}
-		}
+	if w.server == 0 {
+		return
 	}
-	w.closes[k]++
+	for int(w.server) > len(w.closes) {
+		w.closes = append(w.closes, [2]uint32{})
+	}
+	w.closes[w.server-1][side]++
+	if !c.Has(w.trails()) {
+		return // something was said right before
+	}
 	ev := c.Trail.Events
 	i := slices.IndexFunc(ev, func(e tracker.Event) bool { return e.Frame == l.CloseAt })
 	if i < 0 || ev[i].Len > 0 {
@@ -119,7 +120,22 @@ func (w *idleTimeout) Case(c *tracker.Case) {
 		return
 	}
 	v := idleClose{ev[i].Time - last.Time, last.Frame, ev[i].Frame, ev[i].Rst()}
-	w.bag.Add(k, c, last.Time, ev[i].Time, v, nil)
+	w.bag.Add(endOf(c, side), c, last.Time, ev[i].Time, v, nil)
+}
+
+func (w *idleTimeout) touch(*tracker.Case) uint64 {
+	if w.server == 0 || int(w.server) > len(w.closes) {
+		return 0
+	}
+	return uint64(w.closes[w.server-1][0])
+}
+
+// trails are the signs of lives that may have been closed by a timer.
+func (w *idleTimeout) trails() tracker.Sign {
+	if w.floor < tracker.Still {
+		return tracker.SignFin | tracker.SignRst
+	}
+	return tracker.SignClosing | tracker.SignRst
 }
 
 // between says from where to where the times lie.
@@ -137,7 +153,7 @@ func (w *idleTimeout) tolerance(t int64) int64 { return max(w.slack, int64(w.spr
 func (w *idleTimeout) Findings(x *Context) {
 	for _, g := range w.bag.Groups(x) {
 		lo, hi, n := w.cluster(g)
-		total := w.closes[g.Key]
+		total := int(w.closes[w.services.known(g.Key.server)-1][g.Key.side])
 		if n < w.count || float64(n) < w.share*float64(total) {
 			continue
 		}

@@ -54,6 +54,21 @@ type middleboxStateExpired struct{ deaths }
 
 func (w *middleboxStateExpired) Case(c *tracker.Case) { w.note(c) }
 
+func (w *middleboxStateExpired) touch(c *tracker.Case) uint64 {
+	if w.met == nil {
+		return 0
+	}
+	return w.met[slotKey(w.pair, c.Life.Start)%metSets][0].key
+}
+
+// trails are the signs of lives that may have died while they were idle.
+func (w *middleboxStateExpired) trails() tracker.Sign {
+	if w.idle < idleSign {
+		return tracker.SignLife
+	}
+	return tracker.SignIdle
+}
+
 func (w *middleboxStateExpired) Findings(x *Context) {
 	for _, g := range w.confirmed(x) {
 		shortest, longest, rsts := g.Items[0].V.idle, int64(0), 0

@@ -1,7 +1,7 @@
 package detect
 
 import (
-	"net/netip"
+	"slices"
 
 	"tcpstate/capture"
 	"tcpstate/reassembly"
@@ -81,22 +81,29 @@ func (a *attempt) repeat(e *tracker.Event) {
 	a.last = e
 }
 
-// answeringHosts are the addresses of which any port answered a SYN.
-func (x *Context) answeringHosts() map[netip.Addr]bool {
-	hosts := map[netip.Addr]bool{}
-	for a, s := range x.engine.services.by {
-		if s.Answered.N() > 0 || s.Refused > 0 {
-			hosts[a.Addr()] = true
+// answeringHosts are the keys of the addresses of which any port answered a SYN.
+func (x *Context) answeringHosts() map[uint64]bool {
+	hosts := map[uint64]bool{}
+	s := &x.engine.shared.services
+	for i := range s.all {
+		if n := &s.all[i]; n.answers(s) {
+			hosts[hostKey(n.addr().Addr())] = true
 		}
 	}
 	return hosts
+}
+
+// answers reports whether the port answered a SYN, or refused it.
+func (n *service) answers(s *services) bool {
+	return n.refused > 0 || n.moments != 0 && s.moments[n.moments-1].Answered.N() > 0
 }
 
 // answersSeen reports whether the capture holds any answer to a SYN. One
 // filtered to bare SYNs does not, and a SYN that stands alone in it proves
 // nothing.
 func (x *Context) answersSeen() bool {
-	return len(x.answeringHosts()) > 0
+	s := &x.engine.shared.services
+	return slices.ContainsFunc(s.all, func(n service) bool { return n.answers(s) })
 }
 
 // sentSpace is what of an end's sequence space was seen to be sent, up to some

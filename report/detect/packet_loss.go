@@ -47,45 +47,55 @@ isn 1000 9000
 	Signs:   tracker.SignLife,
 	Lowered: Copied | Backwards,
 	New: func(s *Setup) Watcher {
-		return &packetLoss{share: s.Value("share"), floor: s.Value("floor"), segments: float64(s.Count("segments")), least: uint64(s.Count("least"))}
+		return &packetLoss{shared: s.shared, sent: tally{kept: table[[2]uint32]{most: maxGroups}}, share: s.Value("share"), floor: s.Value("floor"), segments: float64(s.Count("segments")), least: uint64(s.Count("least"))}
 	},
 }
 
 type packetLoss struct {
+	*shared
 	share, floor, segments float64
 	least                  uint64
-	sent                   map[direction]*traffic
+	sent                   tally                  // segments of payload by pairs of hosts, from the first and from the second
+	became                 map[direction]*traffic // where some was lost or did not come in order
 	bag                    Bag[direction, uint64] // segments lost
 }
+
+func (w *packetLoss) touch(*tracker.Case) uint64 { return w.sent.touch(w.pair) }
 
 // direction is from one host to another.
 type direction struct{ from, to netip.Addr }
 
-// traffic is what was sent in one direction, over all lives.
-type traffic struct{ payload, lost, spurious, overtaken, unseen uint64 }
+// traffic is what became of what was sent in one direction, over all lives.
+type traffic struct{ lost, spurious, overtaken, unseen uint64 }
 
 func (w *packetLoss) Case(c *tracker.Case) {
 	if c.Has(tracker.SignSelf) || intruded(c) {
 		return
+	}
+	if n := sentBy(c, w.swapped, w.host[0] == w.host[1]); n != [2]uint64{} {
+		w.sent.add(w.pair, n[0], n[1])
 	}
 	for x := range c.Ends {
 		a := &c.Ends[x]
 		if a.DataSegments == 0 {
 			continue
 		}
+		if a.Spurious+a.OutOfOrder+a.Unseen+a.Lost == 0 {
+			continue
+		}
 		d := direction{c.Addr(x).Addr(), c.Addr(x ^ 1).Addr()}
-		t := w.sent[d]
+		t := w.became[d]
 		if t == nil {
-			if len(w.sent) >= maxGroups {
+			if len(w.became) >= maxGroups {
 				continue
 			}
-			if w.sent == nil {
-				w.sent = map[direction]*traffic{}
+			if w.became == nil {
+				w.became = map[direction]*traffic{}
 			}
 			t = &traffic{}
-			w.sent[d] = t
+			w.became[d] = t
 		}
-		t.payload += a.DataSegments + a.Joined
+		w.sent.keep(w.pair)
 		t.spurious += a.Spurious
 		t.overtaken += a.OutOfOrder
 		t.unseen += a.Unseen
@@ -169,22 +179,49 @@ func lossProof(c *tracker.Case, x uint8) (p []Proof) {
 	return p
 }
 
+// sentBy counts the segments of payload from the first host of the pair, and from
+// the second; all in one where both are one.
+func sentBy(c *tracker.Case, swapped, same bool) (n [2]uint64) {
+	for x := range c.Ends {
+		n[x] = c.Ends[x].DataSegments
+		if n[x] > 0 {
+			n[x] += c.Ends[x].Joined
+		}
+	}
+	switch {
+	case same:
+		n[0], n[1] = n[0]+n[1], 0
+	case swapped:
+		n[0], n[1] = n[1], n[0]
+	}
+	return n
+}
+
+// payload is how many segments of it were sent in one direction. Where a pair of
+// hosts was forgotten before it lost some, those that it had sent until then are not
+// counted.
+func (w *packetLoss) payload(d direction) uint64 {
+	k, swapped := pairKey(hostKey(d.from), hostKey(d.to))
+	return w.sent.of(k)[one(swapped)]
+}
+
 func (w *packetLoss) Findings(x *Context) {
 	for _, g := range w.bag.Groups(x) {
-		t := w.sent[g.Key]
-		share := float64(t.lost) / float64(t.payload)
+		t := w.became[g.Key]
+		payload := w.payload(g.Key)
+		share := float64(t.lost) / float64(payload)
 		if t.lost < w.least || share < w.floor {
 			continue
 		}
 		f := g.Finding(Hosts(g.Key.from, g.Key.to))
 		f.Severity, f.Blame = Note, BlameNetwork
-		if share >= w.share && float64(t.payload) >= w.segments {
+		if share >= w.share && float64(payload) >= w.segments {
 			f.Severity = Warning
 		}
-		f.Metrics = Metrics{{"share", share}, {"lost_segments", float64(t.lost)}, {"payload_segments", float64(t.payload)},
+		f.Metrics = Metrics{{"share", share}, {"lost_segments", float64(t.lost)}, {"payload_segments", float64(payload)},
 			{"spurious_segments", float64(t.spurious)}, {"out_of_order_segments", float64(t.overtaken)}, {"uncaptured_bytes", float64(t.unseen)}}
 		f.Explanation = fmt.Sprintf("Of %d payload segments from %s to %s, %d (%s) were lost and sent again, in %s.",
-			t.payload, g.Key.from, g.Key.to, t.lost, percent(share), plural(g.Count(), "connection"))
+			payload, g.Key.from, g.Key.to, t.lost, percent(share), plural(g.Count(), "connection"))
 		switch {
 		case t.spurious > 0 && t.overtaken > 0:
 			f.Explanation += fmt.Sprintf(" Not counted: %s, and %d overtaken or doubled on the way.", plural(int(t.spurious), "needless repeat"), t.overtaken)

@@ -99,6 +99,7 @@ type Setup struct {
 	values   Values
 	OS       OS    // whose ephemeral ports are reckoned with
 	TimeWait int64 // 2MSL, ns
+	shared   *shared
 }
 
 // Value returns a threshold; Span in seconds. A name that the detector does

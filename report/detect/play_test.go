@@ -15,6 +15,7 @@ type played struct {
 	frames   map[uint64]capture.Key     // all frames
 	lives    map[detect.Ref]capture.Key // all lives
 	engine   *detect.Engine
+	bare     []detect.Finding // what is found without the trails that are not wanted
 }
 
 // play analyses the first n segments, in batches of size; their hashes are
@@ -71,6 +72,7 @@ func (s *script) play(n, size int, salt uint32) *played {
 type analysis struct {
 	*played
 	tracker *tracker.Tracker
+	bare    *detect.Engine
 }
 
 func newAnalysis(p *played, o detect.Options, timeWait time.Duration) *analysis {
@@ -79,10 +81,17 @@ func newAnalysis(p *played, o detect.Options, timeWait time.Duration) *analysis 
 	cfg.TimeWait = timeWait
 	o.TimeWait = int64(timeWait)
 	p.engine = detect.New(o)
+	bare := detect.New(o)
+	trails := bare.Trails()
 	return &analysis{p, tracker.New(cfg, tracker.Observer{Case: func(c *tracker.Case) {
 		p.lives[detect.RefOf(c)] = c.Life.Key
 		p.engine.Case(c)
-	}})}
+		without := *c
+		if c.Signs&trails == 0 {
+			without.Trail = tracker.Trail{}
+		}
+		bare.Case(&without)
+	}}), bare}
 }
 
 func (a *analysis) batch(b *capture.Batch) {
@@ -96,7 +105,9 @@ func (a *analysis) batch(b *capture.Batch) {
 
 func (a *analysis) end() {
 	a.tracker.Finish()
-	a.findings = a.engine.Findings(detect.Ending{Stats: &a.stats, Totals: a.tracker.Totals(), Usage: a.tracker.Usage()})
+	e := detect.Ending{Stats: &a.stats, Totals: a.tracker.Totals(), Usage: a.tracker.Usage()}
+	a.findings = a.engine.Findings(e)
+	a.played.bare = a.bare.Findings(e)
 }
 
 // only returns the findings of one id.

@@ -33,28 +33,31 @@ var PortScan = &Detector{
 	Lowered:  Missed,
 	New: func(s *Setup) Watcher {
 		n := max(s.Count("ports"), 1)
-		return &portScan{window: s.Span("window"), book: tryBook[fromTo, uint16]{enough: n}}
+		s.shared.tries.want(n)
+		return &portScan{shared: s.shared, window: s.Span("window"), enough: n}
 	},
 }
 
 type portScan struct {
+	*shared
 	window int64
-	book   tryBook[fromTo, uint16]
+	enough int
 }
 
 func (w *portScan) Case(c *tracker.Case) {
-	t, ok := failed[uint16](c)
-	if !ok {
-		return
-	}
-	t.target = t.port
-	w.book.add(fromTo{c.Addr(tracker.Client).Addr(), c.Addr(tracker.Server).Addr()}, t)
+	w.tries.note(c, w.shared)
+}
+
+// portOf is an attempt's source and host, and as its target the port.
+func (w *portScan) portOf(source netip.Addr, t *keptTry) (fromTo, uint16, bool) {
+	a := w.services.all[t.server-1].addr()
+	return fromTo{source, a.Addr()}, a.Port(), true
 }
 
 func (w *portScan) Findings(x *Context) {
 	doubt := newUndecided(x)
 	doubt.seen = doubt.seen || x.Totals.Plain > 0
-	found := w.book.find(w.window, func(k fromTo, t *try[uint16]) bool { return !doubt.is(k.from, t.port, t.kind, t.again || t.made, t.at) })
+	found := find(w.shared, w.window, w.enough, w.portOf, func(k fromTo, t *try[uint16]) bool { return !doubt.is(k.from, t.port, t.kind, t.again || t.made, t.at) })
 	for _, s := range bySource(found, func(k fromTo) netip.Addr { return k.from }) {
 		f := s.finding()
 		most := s.widest()

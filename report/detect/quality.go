@@ -51,7 +51,11 @@ func (q *quality) add(c *tracker.Case) {
 		of |= 1 << f
 		q.example(f, Proven{l.ID, l.Incarnation, proof})
 	}
-	if !q.plain {
+	switch {
+	case q.plain:
+	case !c.Has(mayLackPlain):
+		q.plain = true
+	default:
 		if p := q.unacknowledged(c); p != nil {
 			note(filtered, p)
 		}
@@ -144,6 +148,10 @@ func (q *quality) either(mask uint8) (n uint64) {
 	}
 	return n
 }
+
+// mayLackPlain are the signs of lives that may hold no segment without SYN, FIN
+// and RST.
+const mayLackPlain = tracker.SignBare | tracker.SignSynAgain | tracker.SignSynAckAgain | tracker.SignFinAgain | tracker.SignRst | tracker.SignOdd | tracker.SignOpening
 
 // unacknowledged proves that a plain acknowledgment or payload was sent and
 // that a filter kept it out: no connection comes from its SYN,ACK to a FIN, from one

@@ -24,12 +24,12 @@ var Refused = &Detector{
 		"listens on (ss -ltn), and whether a firewall rule rejects with tcp-reset.",
 	Sources: []string{"RFC 9293 section 3.10.7.1", "oracle 09_refused", "Linux tcp_v4_send_reset"},
 	Signs:   tracker.SignLife, // the other lives tell with which TTL a server's segments come
-	New:     func(*Setup) Watcher { return &refused{} },
+	New:     func(s *Setup) Watcher { return &refused{shared: s.shared} },
 }
 
 type refused struct {
-	bag  Bag[netip.AddrPort, refusal]
-	ttls ttls
+	*shared
+	bag Bag[netip.AddrPort, refusal]
 }
 
 // refusal is what is wanted of one refused connection.
@@ -41,7 +41,7 @@ type refusal struct {
 }
 
 func (w *refused) Case(c *tracker.Case) {
-	w.ttls.add(c)
+	w.services.addTTL(c, w.server)
 	syn, rst := refusedBy(c)
 	if rst == nil {
 		return
@@ -114,7 +114,7 @@ func (w *refused) Findings(x *Context) {
 		}
 		f.Explanation = fmt.Sprintf("%s refuses: nothing listens there. %s from %s got RST,ACK.", g.Key, plural(attempts, "SYN"), from)
 		f.lifetime(x, g)
-		f.Explanation += w.ttls.differs(g)
+		f.Explanation += w.services.differs(g)
 		x.Raise(f)
 	}
 }
@@ -144,36 +144,43 @@ func (f *Finding) lifetime(x *Context, g *Group[netip.AddrPort, refusal]) {
 	}
 }
 
-// ttls are the TTLs with which servers' segments come, RSTs left out.
-type ttls map[netip.Addr]ttlRange
-
+// ttlRange are the TTLs with which a server's segments come, RSTs left out; none is
+// 0.
 type ttlRange struct{ least, most uint8 }
 
-func (t *ttls) add(c *tracker.Case) {
-	a := &c.Ends[tracker.Server]
-	if a.TTLSeen == 0 {
-		return
+func (r ttlRange) with(o ttlRange) ttlRange {
+	if r.most == 0 {
+		return o
 	}
-	addr := c.Addr(tracker.Server).Addr()
-	r, ok := (*t)[addr]
-	switch {
-	case ok:
-		r = ttlRange{min(r.least, a.TTL), max(r.most, a.TTL)}
-	case len(*t) >= maxGroups:
-		return
-	case *t == nil:
-		*t = ttls{}
-		fallthrough
-	default:
-		r = ttlRange{a.TTL, a.TTL}
+	return ttlRange{min(r.least, o.least), max(r.most, o.most)}
+}
+
+// addTTL notes the TTL of a life's server.
+func (s *services) addTTL(c *tracker.Case, i uint32) {
+	if a := &c.Ends[tracker.Server]; i != 0 && a.TTLSeen != 0 {
+		n := &s.all[i-1]
+		n.ttl = n.ttl.with(ttlRange{a.TTL, a.TTL})
 	}
-	(*t)[addr] = r
+}
+
+// ttlOf are the TTLs of all ports of a host.
+func (s *services) ttlOf(a netip.Addr) (r ttlRange) {
+	if s.ttls == nil {
+		s.ttls = map[uint64]ttlRange{}
+		for i := range s.all {
+			if n := &s.all[i]; n.ttl.most != 0 {
+				k := hostKey(n.addr().Addr())
+				s.ttls[k] = s.ttls[k].with(n.ttl)
+			}
+		}
+	}
+	return s.ttls[hostKey(a)]
 }
 
 // differs tells of RSTs whose TTL is not the server's.
-func (t ttls) differs(g *Group[netip.AddrPort, refusal]) string {
-	usual, ok := t[g.Key.Addr()]
-	if !ok {
+func (s *services) differs(g *Group[netip.AddrPort, refusal]) string {
+	usual := s.ttlOf(g.Key.Addr())
+	if usual.most == 0 {
 		return ""
 	}
 	seen := ttlRange{g.Items[0].V.ttl, g.Items[0].V.ttl}

@@ -2,6 +2,7 @@ package detect
 
 import (
 	"cmp"
+	"net/netip"
 	"slices"
 
 	"tcpstate/tracker"
@@ -34,7 +35,6 @@ type try[T comparable] struct {
 	young  bool // it had not waited for silentFor
 	made   bool // by a program that makes its own packets: many targets from one source port
 	frames [3]uint64
-	next   uint32 // index plus one
 }
 
 // since compares when two attempts were made.
@@ -43,8 +43,11 @@ func (t *try[T]) since(o *try[T]) int {
 }
 
 // failed tells of a life that came to nothing.
-func failed[T comparable](c *tracker.Case) (t try[T], ok bool) {
-	t = try[T]{Ref: RefOf(c), port: c.Addr(tracker.Server).Port(), from: c.Addr(tracker.Client).Port()}
+func failed(c *tracker.Case) (t try[uint16], ok bool) {
+	if c.Ends[tracker.Server].Segments > 0 && !c.Has(tracker.SignRst) {
+		return t, false
+	}
+	t = try[uint16]{Ref: RefOf(c), target: c.Addr(tracker.Server).Port(), port: c.Addr(tracker.Server).Port(), from: c.Addr(tracker.Client).Port()}
 	var syn, last *tracker.Event
 	if syn, last = refusedBy(c); last != nil {
 		t.kind, t.frames = failRefused, [3]uint64{syn.Frame, last.Frame}
@@ -63,100 +66,6 @@ func failed[T comparable](c *tracker.Case) (t try[T], ok bool) {
 	return t, true
 }
 
-// Bounds of a tryBook: of all attempts that it keeps, and of those of one key.
-const (
-	maxTries  = 1 << 18
-	maxKeyed  = maxTries / 2
-	triesLeft = maxTries * 3 / 4 // more than these after clearing out: there is no room
-)
-
-// tryBook keeps attempts by key. Its memory is bounded: when it is full, the
-// keys with the fewest targets go, a flood's spoofed sources with one each
-// before all others, but none that has enough of them.
-type tryBook[K, T comparable] struct {
-	by     map[K]chain
-	all    []try[T]
-	enough int // targets
-	full   bool
-}
-
-// chain are the attempts of one key, the latest first.
-type chain struct {
-	head uint32 // index plus one
-	n    uint32
-	more uint32 // beyond maxKeyed
-}
-
-func (b *tryBook[K, T]) add(key K, t try[T]) {
-	if len(b.all) >= maxTries && !b.full {
-		b.clear()
-		b.full = len(b.all) > triesLeft
-	}
-	if b.by == nil {
-		b.by = map[K]chain{}
-	}
-	c := b.by[key]
-	switch {
-	case b.full && c.n == 0:
-		return
-	case b.full, c.n == maxKeyed:
-		c.more++
-	default:
-		t.next = c.head
-		b.all = append(b.all, t)
-		c.head, c.n = uint32(len(b.all)), c.n+1
-	}
-	b.by[key] = c
-}
-
-// of calls f with the attempts of a chain.
-func (b *tryBook[K, T]) of(c chain, f func(*try[T])) {
-	for i := c.head; i != 0; {
-		t := &b.all[i-1]
-		i = t.next
-		f(t)
-	}
-}
-
-// clear drops keys with few targets until half of the room is free.
-func (b *tryBook[K, T]) clear() {
-	old := *b
-	seen := map[T]struct{}{}
-	targets := func(c chain) int {
-		if c.n == 1 {
-			return 1
-		}
-		clear(seen)
-		old.of(c, func(t *try[T]) { seen[t.target] = struct{}{} })
-		return len(seen)
-	}
-	room := make([]int, b.enough) // attempts of keys with so many targets
-	for _, c := range b.by {
-		if n := targets(c); n < b.enough {
-			room[n] += int(c.n)
-		}
-	}
-	left, drop := len(b.all), 0
-	for n := 1; n < b.enough && left > maxTries/2; n++ {
-		left -= room[n]
-		drop = n
-	}
-	b.by, b.all = map[K]chain{}, make([]try[T], 0, maxTries)
-	for key, c := range old.by {
-		if targets(c) <= drop {
-			continue
-		}
-		n := chain{more: c.more}
-		old.of(c, func(t *try[T]) {
-			k := *t
-			k.next = n.head
-			b.all = append(b.all, k)
-			n.head, n.n = uint32(len(b.all)), n.n+1
-		})
-		b.by[key] = n
-	}
-}
-
 // scanned is what one source did to one key.
 type scanned[K, T comparable] struct {
 	key     K
@@ -165,53 +74,70 @@ type scanned[K, T comparable] struct {
 	targets int
 }
 
-// find returns the keys under which any window of time holds enough
-// targets, with the attempts in such windows, by time. ok says whether an attempt
-// counts.
-func (b *tryBook[K, T]) find(window int64, ok func(K, *try[T]) bool) (out []scanned[K, T]) {
-	for key, c := range b.by {
-		if int(c.n) < b.enough {
+// find returns the keys under which any window of time holds enough targets, with
+// the attempts in such windows, by time. by tells the key and the target of an
+// attempt, ok whether it counts.
+func find[K, T comparable](s *shared, window int64, enough int, by func(source netip.Addr, t *keptTry) (K, T, bool),
+	ok func(K, *try[T]) bool) (out []scanned[K, T]) {
+	l := &s.tries
+	for source, c := range l.sources() {
+		if int(c.n) < enough {
 			continue
 		}
-		var l []try[T]
-		made := b.handMade(c)
-		b.of(c, func(t *try[T]) {
-			// Who makes packets does not open connections with them: there is no answer
-			// to wait for.
-			if _, t.made = made[t.from]; (t.made || !t.young) && ok(key, t) {
-				l = append(l, *t)
+		keys := map[K][]try[T]{}
+		l.of(c, func(t *keptTry) {
+			if key, target, is := by(source, t); is {
+				keys[key] = append(keys[key], tryOf(t, target, s.services.all[t.server-1].port))
 			}
 		})
-		l = dense(l, window, b.enough)
-		if len(l) == 0 {
-			continue
+		more := int(c.more)
+		for key, all := range keys {
+			if len(all) < enough {
+				continue
+			}
+			made := handMade(all, enough)
+			counted := all[:0]
+			for i := range all {
+				t := &all[i]
+				// Who makes packets does not open connections with them: there is no answer
+				// to wait for.
+				if _, t.made = made[t.from]; (t.made || !t.young) && ok(key, t) {
+					counted = append(counted, *t)
+				}
+			}
+			counted = dense(counted, window, enough)
+			if len(counted) == 0 {
+				continue
+			}
+			seen := map[T]struct{}{}
+			for i := range counted {
+				seen[counted[i].target] = struct{}{}
+			}
+			out = append(out, scanned[K, T]{key, counted, more, len(seen)})
+			more = 0
 		}
-		seen := map[T]struct{}{}
-		for i := range l {
-			seen[l[i].target] = struct{}{}
-		}
-		out = append(out, scanned[K, T]{key, l, int(c.more), len(seen)})
 	}
 	return out
 }
 
 const ftpData = 20
 
-// handMade are the source ports from which a chain has attempts at enough
+// handMade are the source ports from which there are attempts at enough
 // targets. A socket gets a port of its own for each connection that is under
 // way; scanners that make their packets use one for all (nmap -sS, masscan). Not
 // port 20, from which FTP servers connect (RFC 959 section 3.2).
-func (b *tryBook[K, T]) handMade(c chain) map[uint16]struct{} {
+func handMade[T comparable](all []try[T], enough int) map[uint16]struct{} {
 	seen := map[uint16]map[T]struct{}{}
-	b.of(c, func(t *try[T]) {
+	for i := range all {
+		t := &all[i]
 		if seen[t.from] == nil {
 			seen[t.from] = map[T]struct{}{}
 		}
 		seen[t.from][t.target] = struct{}{}
-	})
+	}
 	out := map[uint16]struct{}{}
 	for port, targets := range seen {
-		if len(targets) >= b.enough && port != ftpData {
+		if len(targets) >= enough && port != ftpData {
 			out[port] = struct{}{}
 		}
 	}

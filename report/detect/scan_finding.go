@@ -107,7 +107,6 @@ func (t *try[T]) proof() []Proof {
 type undecided struct {
 	x    *Context
 	seen bool
-	v4   map[uint16]map[int64]struct{} // by port, the seconds in which an IPv4 handshake completed
 }
 
 func newUndecided(x *Context) *undecided { return &undecided{x: x, seen: x.answersSeen()} }
@@ -124,22 +123,8 @@ func (u *undecided) is(source netip.Addr, port uint16, kind failure, sure bool, 
 	if !u.seen || !source.Is6() {
 		return !u.seen
 	}
-	if u.v4 == nil {
-		u.v4 = map[uint16]map[int64]struct{}{}
-		for a, s := range u.x.engine.services.by {
-			if !a.Addr().Is4() || s.Opened.N() == 0 {
-				continue
-			}
-			if u.v4[a.Port()] == nil {
-				u.v4[a.Port()] = map[int64]struct{}{}
-			}
-			for t := range s.Opened.by {
-				u.v4[a.Port()][t] = struct{}{}
-			}
-		}
-	}
 	for t := int64(0); t <= dualStack; t++ {
-		if _, ok := u.v4[port][floorSecond(at)+t]; ok {
+		if u.x.engine.shared.services.opened.find(openedKey(port, floorSecond(at)+t)) != nil {
 			return true
 		}
 	}

@@ -2,6 +2,7 @@ package detect
 
 import (
 	"math/rand/v2"
+	"net/netip"
 	"slices"
 	"testing"
 )
@@ -56,55 +57,112 @@ func TestDense(t *testing.T) {
 	}
 }
 
+// scanLog is a log of attempts, with services to make them at.
+func scanLog(enough, services int) *shared {
+	s := &shared{}
+	for i := range services {
+		host := netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)})
+		s.services.of(hostKey(host), netip.AddrPortFrom(host, 80))
+	}
+	s.tries.want(enough)
+	return s
+}
+
+// try makes an attempt of the source at one of the services.
+func (s *shared) try(source uint32, i, server int) {
+	a := netip.AddrFrom4([4]byte{byte(source >> 24), byte(source >> 16), byte(source >> 8), byte(source)})
+	s.tries.add(uint64(source), a, keptTry{Ref: Ref{ID: uint64(i)}, at: int64(i), server: uint32(1 + server), from: uint16(i)})
+}
+
+// sweeps are the sweeps of a log.
+func (s *shared) sweeps(enough int) []scanned[netip.AddrPort, netip.Addr] {
+	w := &hostSweep{shared: s, enough: enough}
+	return find(s, 1e9, enough, w.hostOf, func(netip.AddrPort, *try[netip.Addr]) bool { return true })
+}
+
 // A flood from millions of sources with one attempt each does not grow the
-// book, nor hide the scanner amid it; and nothing of it is found.
-func TestTryBookUnderFlood(t *testing.T) {
-	const enough = 15
-	b := tryBook[int, uint16]{enough: enough}
-	const scanner = -1
+// log, nor hide the scanner amid it; and nothing of it is found.
+func TestTryLogUnderFlood(t *testing.T) {
+	const enough, scanner = 15, 1 << 30
+	s := scanLog(enough, 300)
 	for i := range 2_000_000 {
-		b.add(i, try[uint16]{Ref: Ref{ID: uint64(i)}, at: int64(i), target: 80})
+		s.try(uint32(i), i, 0)
 		if i%10_000 == 5000 {
-			b.add(scanner, try[uint16]{Ref: Ref{ID: uint64(i)}, at: int64(i), target: uint16(i / 10_000)})
+			s.try(scanner, i, i/10_000)
 		}
-		if len(b.all) > maxTries || len(b.by) > maxTries {
-			t.Fatalf("%d attempts under %d keys after %d", len(b.all), len(b.by), i)
+		if l := &s.tries; len(l.all) > fewTries || l.by.n > fewTries || l.room != fewTries {
+			t.Fatalf("%d attempts of %d sources after %d", len(l.all), l.by.n, i)
 		}
 	}
-	found := b.find(1e9, func(int, *try[uint16]) bool { return true })
-	if len(found) != 1 || found[0].key != scanner || found[0].targets != 200 {
+	found := s.sweeps(enough)
+	if len(found) != 1 || hostKey(found[0].key.Addr()) != scanner || found[0].targets != 200 || len(found[0].tries) != 200 {
 		t.Errorf("found %d keys", len(found))
 	}
 }
 
-// One source with any number of attempts does not grow it either: of a key
+// One source with any number of attempts does not grow it either: of a source
 // some are kept, the rest is counted.
-func TestTryBookOneKey(t *testing.T) {
-	b := tryBook[int, uint16]{enough: 15}
+func TestTryLogOneSource(t *testing.T) {
+	s := scanLog(15, 300)
 	const n = 400_000
 	for i := range n {
-		b.add(1, try[uint16]{Ref: Ref{ID: uint64(i)}, at: int64(i), target: uint16(i)})
+		s.try(1, i, i%300)
 	}
-	if len(b.all) != maxKeyed {
-		t.Errorf("%d kept", len(b.all))
+	if len(s.tries.all) != maxKeyed {
+		t.Errorf("%d kept", len(s.tries.all))
 	}
-	found := b.find(1e9, func(int, *try[uint16]) bool { return true })
-	if len(found) != 1 || len(found[0].tries)+found[0].more != n {
-		t.Fatalf("found %+v keys", len(found))
+	found := s.sweeps(15)
+	if len(found) != 1 || len(found[0].tries)+found[0].more != n || found[0].targets != 300 {
+		t.Fatalf("found %d keys", len(found))
 	}
 }
 
-// When only scanners are left there is no room for more keys; those that are
+// When only scanners are left there is no room for more sources; those that are
 // there stay.
-func TestTryBookFull(t *testing.T) {
-	b := tryBook[int, uint16]{enough: 2}
+func TestTryLogFull(t *testing.T) {
+	s := scanLog(2, 300)
 	for i := range 2 * maxTries {
-		b.add(i/8, try[uint16]{Ref: Ref{ID: uint64(i)}, at: int64(i), target: uint16(i)})
+		s.try(uint32(i/8), i, i%300)
 	}
-	if !b.full || len(b.all) != maxTries {
-		t.Errorf("full %v with %d", b.full, len(b.all))
+	if l := &s.tries; !l.full || len(l.all) != maxTries {
+		t.Errorf("full %v with %d", l.full, len(l.all))
 	}
-	if n := len(b.find(1e9, func(int, *try[uint16]) bool { return true })); n != maxTries/8 {
+	if n := len(s.sweeps(2)); n != maxTries/8 {
 		t.Errorf("%d keys", n)
+	}
+}
+
+// What is cleared out takes nothing of the others with it, of whatever family.
+func TestTryLogClears(t *testing.T) {
+	s := scanLog(3, 300)
+	r := rand.New(rand.NewPCG(5, 6))
+	v6 := netip.MustParseAddr("2001:db8::1")
+	for i := range 5 * fewTries {
+		s.try(uint32(1000+i), i, 0)
+		if i%1000 == 0 {
+			s.try(uint32(r.IntN(10)), i, r.IntN(300))
+			s.tries.add(hostKey(v6), v6, keptTry{Ref: Ref{ID: uint64(i)}, at: int64(i), server: uint32(1 + i/1000)})
+		}
+	}
+	n := 0
+	for a, c := range s.tries.sources() {
+		last, all := int64(1<<62), 0
+		s.tries.of(c, func(k *keptTry) {
+			if k.at >= last {
+				t.Fatalf("%v: attempts are in disorder", a)
+			}
+			last = k.at
+			all++
+		})
+		if all != int(c.n) {
+			t.Fatalf("%v: %d attempts, counted as %d", a, all, c.n)
+		}
+		if a == v6 && all != 5*fewTries/1000+1 {
+			t.Errorf("%v: %d attempts", a, all)
+		}
+		n += all
+	}
+	if n != len(s.tries.all) {
+		t.Errorf("%d attempts of %d are of a source", n, len(s.tries.all))
 	}
 }

@@ -14,68 +14,145 @@ type ServiceCount struct {
 	Refused   int
 	Closed    int    // lives that ended by FINs or RST after the handshake
 	ClosedBy  [2]int // of these, who sent the first FIN or the RST
-	// Answered are the times of SYNs that were answered by SYN,ACK, Opened those
-	// of handshakes that completed.
-	Answered, Opened Times
+	moments
+}
+
+// moments are when something happened at a listening endpoint.
+type moments struct {
+	// Answered are the times of SYNs that were answered by SYN,ACK, Accepted those of
+	// the first proof that the server had accepted the connection, where
+	// accept-queue-overflow looks for it.
+	Answered, Accepted Times
+}
+
+// service is what is kept of one. There may be as many as a scan of all ports
+// makes, so that those that never answered have no moments.
+type service struct {
+	port                         uint16
+	v4                           bool
+	octets                       [16]byte
+	ttl                          ttlRange
+	attempts, completed, refused uint32
+	closed                       uint32
+	closedBy                     [2]uint32
+	moments                      uint32 // index plus one
 }
 
 // services counts by server endpoint. Where there are too many, the later
 // ones are not counted.
 type services struct {
-	by     map[netip.AddrPort]*ServiceCount
-	width  int64 // of the parts of time that their Times keep, ns; 0 for a second
-	parts  int   // how many they keep, all together
-	enough int   // how many make them coarser; 0 for maxParts
+	index   table[uint32] // into all, plus one
+	all     []service
+	moments []moments
+	opened  table[struct{}]     // the seconds in which an IPv4 handshake completed, by port
+	width   int64               // of the parts of time that their Times keep, ns; 0 for a second
+	parts   int                 // how many they keep, all together
+	enough  int                 // how many make them coarser; 0 for maxParts
+	ttls    map[uint64]ttlRange // by host; nil until they are asked for
 }
 
-// maxParts bounds what the Times of all services keep together.
-const maxParts = 1 << 20
+const (
+	// maxParts bounds what the Times of all services keep together.
+	maxParts = 3 << 15
+	// maxServices bounds the services: all ports of a host below the ephemeral ones.
+	maxServices = 1 << 15
+	// maxOpened bounds the seconds of all ports.
+	maxOpened = 3 << 14
+)
 
-func (s *services) add(c *tracker.Case) {
-	l := c.Life
-	key := l.Ends[tracker.Server].Addr
-	n := s.by[key]
-	if n == nil {
-		if len(s.by) >= maxGroups {
-			return
-		}
-		if s.by == nil {
-			s.by = map[netip.AddrPort]*ServiceCount{}
-		}
-		n = &ServiceCount{}
-		n.Answered.width, n.Opened.width = s.width, s.width
-		s.by[key] = n
+// openedKey is the key of a port and a second.
+func openedKey(port uint16, s int64) uint64 { return uint64(s)<<16 | uint64(port) }
+
+// of returns the index plus one of an endpoint, 0 where there is no room for it.
+func (s *services) of(host uint64, a netip.AddrPort) uint32 {
+	if s.index.most == 0 {
+		s.index.most, s.opened.most = maxServices, maxOpened
 	}
+	i := s.index.at(withPort(host, a.Port()))
+	if i == nil {
+		return 0
+	}
+	if *i == 0 {
+		s.all = append(s.all, service{octets: a.Addr().As16(), port: a.Port(), v4: a.Addr().Is4()})
+		*i = uint32(len(s.all))
+	}
+	return *i
+}
+
+// addr is its endpoint.
+func (n *service) addr() netip.AddrPort {
+	a := netip.AddrFrom16(n.octets)
+	if n.v4 {
+		a = a.Unmap()
+	}
+	return netip.AddrPortFrom(a, n.port)
+}
+
+// add books a life for the service, by its index plus one.
+func (s *services) add(c *tracker.Case, i uint32) {
+	if i == 0 {
+		return
+	}
+	n := &s.all[i-1]
+	l := c.Life
 	if c.Has(tracker.SignSyn) {
-		n.Attempts++
+		n.attempts++
 	}
 	if l.AnsweredAt != 0 {
-		s.note(&n.Answered, l.AnsweredAt)
+		s.note(&s.momentsOf(n).Answered, l.AnsweredAt)
 	}
 	if c.Has(tracker.SignDone) {
-		n.Completed++
-		s.note(&n.Opened, l.DoneAt)
+		n.completed++
+		if n.v4 {
+			s.opened.at(openedKey(n.port, floorSecond(l.DoneAt)))
+		}
 	}
 	switch l.Close {
 	case tracker.Refused:
-		n.Refused++
+		n.refused++
 	case tracker.Graceful, tracker.Reset, tracker.HalfClosed, tracker.TimedOut:
-		n.Closed++
+		n.closed++
 		switch l.ClosedBy {
 		case tracker.ByClient:
-			n.ClosedBy[tracker.Client]++
+			n.closedBy[tracker.Client]++
 		case tracker.ByServer:
-			n.ClosedBy[tracker.Server]++
+			n.closedBy[tracker.Server]++
 		}
 	}
+}
+
+// touch looks at a service, see Engine.touch.
+func (s *services) touch(i uint32) uint64 {
+	if i == 0 || s.all[i-1].moments == 0 {
+		return 0
+	}
+	m := &s.moments[s.all[i-1].moments-1]
+	return uint64(m.Answered.from + m.Accepted.from)
+}
+
+// accepted notes when a connection of the service was accepted for sure.
+func (s *services) accepted(i uint32, at int64) {
+	if i != 0 {
+		s.note(&s.momentsOf(&s.all[i-1]).Accepted, at)
+	}
+}
+
+func (s *services) momentsOf(n *service) *moments {
+	if n.moments == 0 {
+		w := Times{width: s.width}
+		s.moments = append(s.moments, moments{w, w})
+		n.moments = uint32(len(s.moments))
+	}
+	return &s.moments[n.moments-1]
 }
 
 // note notes a time. When all Times together keep too much they become coarser,
 // until they keep half of that.
 func (s *services) note(t *Times, at int64) {
-	before := len(t.by)
-	t.Add(at)
-	s.parts += len(t.by) - before
+	if !t.add(at) {
+		return
+	}
+	s.parts++
 	most := s.enough
 	if most == 0 {
 		most = maxParts
@@ -86,108 +163,39 @@ func (s *services) note(t *Times, at int64) {
 	for s.parts > most/2 && s.width < 1<<55 {
 		s.width = 2 * max(s.width, second)
 		s.parts = 0
-		for _, n := range s.by {
-			n.Answered.coarsen(s.width)
-			n.Opened.coarsen(s.width)
-			s.parts += len(n.Answered.by) + len(n.Opened.by)
+		for i := range s.moments {
+			m := &s.moments[i]
+			for _, t := range [...]*Times{&m.Answered, &m.Accepted} {
+				t.coarsen(s.width)
+				s.parts += t.kept()
+			}
 		}
 	}
+}
+
+// count is what was counted of a service.
+func (s *services) count(n *service) *ServiceCount {
+	c := &ServiceCount{Attempts: int(n.attempts), Completed: int(n.completed), Refused: int(n.refused), Closed: int(n.closed),
+		ClosedBy: [2]int{int(n.closedBy[0]), int(n.closedBy[1])}}
+	if n.moments != 0 {
+		c.moments = s.moments[n.moments-1]
+	}
+	return c
+}
+
+// known returns the index plus one of an endpoint, 0 of one that is not counted.
+func (s *services) known(a netip.AddrPort) uint32 {
+	if i := s.index.find(endKey(a)); i != nil {
+		return *i
+	}
+	return 0
 }
 
 // Service returns what was counted of a listening endpoint.
 func (x *Context) Service(a netip.AddrPort) *ServiceCount {
-	if n := x.engine.services.by[a]; n != nil {
-		return n
+	s := &x.engine.shared.services
+	if i := s.known(a); i != 0 {
+		return s.count(&s.all[i-1])
 	}
 	return &ServiceCount{}
-}
-
-// Times remembers when something happened, such that "was there any between a
-// and b?" has an exact answer wherever a and b lie more than a second apart. It
-// keeps the first and the last time of each second, or of longer parts, wherever
-// there are too many: then a and b have to lie as far apart.
-type Times struct {
-	by    map[int64][2]int64
-	width int64 // of a part, ns; 0 for a second
-	n     int
-	first int64
-	last  int64
-}
-
-// Add notes a time, ns.
-func (t *Times) Add(at int64) {
-	if t.n == 0 || at < t.first {
-		t.first = at
-	}
-	if t.n == 0 || at > t.last {
-		t.last = at
-	}
-	t.n++
-	if t.by == nil {
-		t.by = map[int64][2]int64{}
-	}
-	s := t.part(at)
-	b, ok := t.by[s]
-	if !ok {
-		t.by[s] = [2]int64{at, at}
-		return
-	}
-	t.by[s] = [2]int64{min(b[0], at), max(b[1], at)}
-}
-
-// N is how many there were, First and Last when.
-func (t *Times) N() int       { return t.n }
-func (t *Times) First() int64 { return t.first }
-func (t *Times) Last() int64  { return t.last }
-
-// Between reports whether there was one at or after a, and at or before b.
-func (t *Times) Between(a, b int64) bool {
-	if t.n == 0 || b < a || b < t.first || a > t.last {
-		return false
-	}
-	from, to := t.part(max(a, t.first)), t.part(min(b, t.last))
-	if to-from > int64(len(t.by)) {
-		for _, m := range t.by {
-			if m[1] >= a && m[0] <= b && (m[0] >= a || m[1] <= b) {
-				return true
-			}
-		}
-		return false
-	}
-	for s := from; s <= to; s++ {
-		if m, ok := t.by[s]; ok && m[1] >= a && m[0] <= b && (m[0] >= a || m[1] <= b) {
-			return true
-		}
-	}
-	return false
-}
-
-const second = 1e9
-
-// part is the part of time that at lies in.
-func (t *Times) part(at int64) int64 { return floor(at, max(t.width, second)) }
-
-func floorSecond(at int64) int64 { return floor(at, second) }
-
-// floor is at/width, rounded down.
-func floor(at, width int64) int64 {
-	s := at / width
-	if at%width < 0 {
-		s--
-	}
-	return s
-}
-
-// coarsen joins the parts to such of that width, a multiple of theirs.
-func (t *Times) coarsen(width int64) {
-	t.width = width
-	old := t.by
-	t.by = make(map[int64][2]int64, len(old)/2)
-	for _, m := range old {
-		s := t.part(m[0])
-		if b, ok := t.by[s]; ok {
-			m = [2]int64{min(b[0], m[0]), max(b[1], m[1])}
-		}
-		t.by[s] = m
-	}
 }

@@ -51,22 +51,22 @@ func TestTimesBounded(t *testing.T) {
 	s := services{enough: 200}
 	lists := map[netip.AddrPort][]int64{}
 	for i := range 20000 {
-		c := life(uint64(i), tracker.SignDone)
+		c := life(uint64(i), 0)
 		key := netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 0, 2}), uint16(1+r.IntN(20)))
 		c.Life.Ends[tracker.Server].Addr = key
-		c.Life.DoneAt = r.Int64N(86400e9)
-		s.add(c)
-		lists[key] = append(lists[key], c.Life.DoneAt)
+		c.Life.AnsweredAt = r.Int64N(86400e9)
+		s.add(c, s.of(hostKey(key.Addr()), key))
+		lists[key] = append(lists[key], c.Life.AnsweredAt)
 		n := 0
-		for _, x := range s.by {
-			n += len(x.Opened.by) + len(x.Answered.by)
+		for _, x := range s.moments {
+			n += x.Accepted.kept() + x.Answered.kept()
 		}
 		if n > s.enough || n != s.parts {
 			t.Fatalf("%d parts after %d lives, counted as %d", n, i+1, s.parts)
 		}
 	}
 	for key, list := range lists {
-		times := &s.by[key].Opened
+		times := &s.count(&s.all[s.known(key)-1]).Answered
 		if times.N() != len(list) || times.width != s.width {
 			t.Fatalf("%v: %d times, not %d, in parts of %d", key, times.N(), len(list), times.width)
 		}

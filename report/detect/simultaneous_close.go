@@ -27,7 +27,7 @@ isn 1000 9000
 	Advice: "Nothing has to be done: it is legal and harmless. It costs a TIME-WAIT at both ends instead of at one, because each sent the " +
 		"first FIN in its own eyes; where both end at the same time as a rule, two equal timeouts race, and one of them should be the shorter.",
 	Sources: []string{"RFC 9293 section 3.6 (case 3) and figure 13", "oracle 04_simultaneous_close"},
-	Signs:   tracker.SignFin,
+	Signs:   tracker.SignClosing,
 	New:     func(*Setup) Watcher { return &simultaneousClose{} },
 }
 

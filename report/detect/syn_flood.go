@@ -36,13 +36,15 @@ var SynFlood = &Detector{
 	Withheld: FlagsOnly,             // the ACKs that complete handshakes were filtered out
 	Lowered:  OneDirection | Missed, // so may be the answers
 	New: func(s *Setup) Watcher {
-		w := &flood{count: max(tracker.Few, s.Count("count")), window: s.Span("window")}
+		w := &flood{shared: s.shared, count: max(tracker.Few, s.Count("count")), window: s.Span("window")}
+		w.bag.most = maxTried
 		w.ends.width = max(1, w.window/8)
 		return w
 	},
 }
 
 type flood struct {
+	*shared
 	count  int
 	window int64
 	bag    Bag[netip.AddrPort, tried]
@@ -51,7 +53,7 @@ type flood struct {
 
 // tried is an attempt that failed, or that completed only after repeats.
 type tried struct {
-	client    netip.Addr
+	client    uint64 // key of its address
 	completed bool
 	repeated  bool // the SYN
 	answered  bool // by SYN,ACK
@@ -59,6 +61,9 @@ type tried struct {
 	made      bool // the SYN has no option at all: who makes packets sends such
 	young     bool // for a failed one
 }
+
+// maxTried is how many of these are looked at; of more only the number is known.
+const maxTried = 1 << 16
 
 // An attempt counts as failed when it is older than most round trips are (the
 // tracker's bound where none was measured). Before it is older than nearly all,
@@ -70,6 +75,10 @@ const (
 
 func (w *flood) Case(c *tracker.Case) {
 	if c.Has(tracker.SignSelf) {
+		return
+	}
+	if synFirst(c) && (c.Has(tracker.SignDone) || c.Ends[tracker.Client].Spoke) {
+		w.ends.add(w.server, c.Life.Start, true, false)
 		return
 	}
 	var syn, answer *tracker.Event
@@ -88,7 +97,7 @@ func (w *flood) Case(c *tracker.Case) {
 	if syn == nil {
 		return
 	}
-	v := tried{client: c.Addr(tracker.Client).Addr(), repeated: repeated, answered: answer != nil,
+	v := tried{client: w.host[tracker.Client], repeated: repeated, answered: answer != nil,
 		completed: c.Has(tracker.SignDone) || c.Ends[tracker.Client].Spoke, waited: c.Has(tracker.SignSynAckAgain),
 		made: syn.Opts == 0, young: c.Now-syn.Time < settled}
 	// A RST of the server refuses, one of the client takes back: either way the
@@ -96,7 +105,7 @@ func (w *flood) Case(c *tracker.Case) {
 	over := !v.completed && c.Has(tracker.SignRst)
 	open := !v.completed && !over && c.Now-syn.Time < decided
 	server := c.Addr(tracker.Server)
-	w.ends.add(server, syn.Time, v.completed, open)
+	w.ends.add(w.server, syn.Time, v.completed, open)
 	switch {
 	case open, over, v.completed && !v.repeated:
 	case v.completed:
@@ -109,6 +118,13 @@ func (w *flood) Case(c *tracker.Case) {
 			return proofOf(frame{syn.Frame, "SYN"}, frame{answer.Frame, "SYN,ACK, which no ACK follows"})
 		})
 	}
+}
+
+func (w *flood) touch(*tracker.Case) uint64 {
+	if w.server == 0 || int(w.server) > len(w.ends.by) {
+		return 0
+	}
+	return uint64(w.ends.by[w.server-1].latest.slot)
 }
 
 func (w *flood) Findings(x *Context) {
@@ -128,7 +144,7 @@ func (w *flood) Findings(x *Context) {
 // judge raises the finding if the listener's peak of attempts is a flood.
 func (w *flood) judge(x *Context, g *Group[netip.AddrPort, tried], s *tracker.Service) {
 	p := &s.Attempts
-	n := w.ends.between(g.Key, p.At-w.window, p.At)
+	n := w.ends.between(w.services.known(g.Key), p.At-w.window, p.At)
 	if 2*n.completed >= n.began-n.open || !w.narrow(g, p.At) || x.Service(g.Key).Completed == 0 && !w.certain(x, g) {
 		return
 	}
@@ -141,7 +157,7 @@ func (w *flood) judge(x *Context, g *Group[netip.AddrPort, tried], s *tracker.Se
 	}
 	f := g.Finding(Server(g.Key))
 	f.Severity, f.Blame = Error, BlameClient
-	if !slices.ContainsFunc(g.Items, func(it Item[tried]) bool { return it.proof != nil }) {
+	if !slices.ContainsFunc(g.Items, func(it Item[tried]) bool { return it.proof() != nil }) {
 		f.Evidence.Connections = nil
 		f.peak(p, "SYN", "SYN")
 	}
@@ -151,7 +167,7 @@ func (w *flood) judge(x *Context, g *Group[netip.AddrPort, tried], s *tracker.Se
 		{"sources", float64(len(t.sources))}, {"answered_share", float64(t.answered) / float64(t.failed)}, {"syn_received_peak", float64(s.Answered.Max)},
 		{"suffered", float64(t.late + t.inVain)}}
 	f.Explanation = fmt.Sprintf("At %s %s had %s that were neither completed nor refused; of the %s in the %s before, %d became connections. %s",
-		clock(p.At), g.Key, plural(p.Max, "attempt"), plural(n.began, "attempt"), span(w.window), n.completed, t.words(g.More))
+		clock(p.At), g.Key, plural(p.Max, "attempt"), plural(int(n.began), "attempt"), span(w.window), n.completed, t.words(g.More))
 	if t.inVain > 0 {
 		f.SeenBy.Client = SawTimeout
 	}
@@ -171,11 +187,11 @@ type floodSum struct {
 	failed, answered, young int
 	near, nearAgain         int // failed around the peak, and of these, with a repeated SYN
 	late, inVain            int // with a repeated SYN: a connection in the end, or none
-	sources, clients        map[netip.Addr]bool
+	sources, clients        map[uint64]bool
 }
 
 func (w *flood) sum(g *Group[netip.AddrPort, tried], peak int64) floodSum {
-	t := floodSum{sources: map[netip.Addr]bool{}, clients: map[netip.Addr]bool{}}
+	t := floodSum{sources: map[uint64]bool{}, clients: map[uint64]bool{}}
 	for i := range g.Items {
 		it := &g.Items[i]
 		v := &it.V
@@ -208,8 +224,11 @@ func one(is bool) int {
 // words tells who sent the SYNs, and who suffered. more attempts are not
 // looked at.
 func (t *floodSum) words(more int) string {
-	s := fmt.Sprintf("The SYNs that came to nothing were from %s, %s of them answered by SYN,ACK", plural(len(t.sources), "address"),
-		percent(float64(t.answered)/float64(t.failed)))
+	from := plural(len(t.sources), "address")
+	if more > 0 {
+		from = "at least " + from
+	}
+	s := fmt.Sprintf("The SYNs that came to nothing were from %s, %s of them answered by SYN,ACK", from, percent(float64(t.answered)/float64(t.failed)))
 	if more > 0 {
 		s += fmt.Sprintf(" (%d more of them were not looked at)", more)
 	}

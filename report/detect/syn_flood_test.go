@@ -2,7 +2,6 @@ package detect
 
 import (
 	"math/rand/v2"
-	"net/netip"
 	"testing"
 )
 
@@ -11,14 +10,14 @@ func TestAttemptEnds(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 1))
 	a := attemptEnds{width: 1e9}
 	type one struct {
-		server netip.AddrPort
+		server uint32
 		at     int64
 		n      attemptCount
 	}
 	var all []one
 	for i := range 5000 {
-		x := one{netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 0, byte(r.IntN(3))}), 80), r.Int64N(1000e9) - 500e9,
-			attemptCount{1, r.IntN(2), r.IntN(2)}}
+		x := one{uint32(1 + r.IntN(3)), r.Int64N(1000e9) - 500e9,
+			attemptCount{1, uint32(r.IntN(2)), uint32(r.IntN(2))}}
 		all = append(all, x)
 		a.add(x.server, x.at, x.n.completed == 1, x.n.open == 1)
 		if i == 2000 || i == 4000 {
@@ -47,17 +46,18 @@ func TestAttemptEnds(t *testing.T) {
 // A scan of very many listeners takes no more memory than others do.
 func TestAttemptEndsAreBounded(t *testing.T) {
 	a := attemptEnds{width: 1e9}
-	server := func(i int) netip.AddrPort {
-		return netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), 80)
+	for i := range uint32(maxSlots + 1000) {
+		a.add(1+i, int64(i)*1e6, false, false)
 	}
-	for i := range maxItems + 1000 {
-		a.add(server(i), int64(i)*1e6, false, false)
+	n := 0
+	for _, l := range a.by {
+		n += len(l.before) + one(l.some())
 	}
-	if len(a.by) > maxItems {
-		t.Errorf("%d slots", len(a.by))
+	if n > maxSlots || n != a.n {
+		t.Errorf("%d slots, counted as %d", n, a.n)
 	}
-	a.add(server(0), 0, true, false)
-	if n := a.between(server(0), 0, 0); n.began != 2 || n.completed != 1 {
+	a.add(1, 0, true, false)
+	if n := a.between(1, 0, 0); n.began != 2 || n.completed != 1 {
 		t.Errorf("one that was there before: %+v", n)
 	}
 }

@@ -1,13 +1,10 @@
 package detect
 
 import (
-	"cmp"
 	"fmt"
 	"net/netip"
-	"slices"
 
 	"tcpstate/capture"
-	"tcpstate/reassembly"
 	"tcpstate/tracker"
 )
 
@@ -48,11 +45,13 @@ isn 1000 9000
 	Withheld: FlagsOnly, // whether there is a flood cannot be told then
 	Lowered:  OneDirection,
 	New: func(s *Setup) Watcher {
-		return &synQueue{window: s.Span("window"), repeats: s.Count("retransmissions"), age: s.Span("age")}
+		return &synQueue{window: s.Span("window"), repeats: s.Count("retransmissions"), age: s.Span("age"),
+			shared: s.shared, stamps: stampBook{ring: ring[stamps]{most: maxStamps}}}
 	},
 }
 
 type synQueue struct {
+	*shared
 	window, age int64
 	repeats     int
 	bag         Bag[netip.AddrPort, droppedOpen]
@@ -69,7 +68,7 @@ type droppedOpen struct {
 
 func (w *synQueue) Case(c *tracker.Case) {
 	if c.Life.AnsweredAt != 0 {
-		w.stamps.add(c)
+		w.stamps.add(c, w.host)
 		return
 	}
 	if c.Has(tracker.SignQuote) {
@@ -130,79 +129,4 @@ func (w *synQueue) Findings(x *Context) {
 		}
 		x.Raise(f)
 	}
-}
-
-// pawsAge is how long a timestamp of an address was remembered: TCP_PAWS_MSL.
-const pawsAge = 60e9
-
-// stampBook remembers the timestamps of clients whose SYNs were answered.
-type stampBook struct {
-	by map[stampKey][]stamp
-	n  int
-}
-
-type stampKey struct{ client, server netip.Addr }
-
-// stamp is the timestamp of a SYN, or the newest of a connection at its end.
-type stamp struct {
-	at    int64
-	tsVal uint32
-	syn   bool
-}
-
-func (b *stampBook) add(c *tracker.Case) {
-	if b.n+2 > maxItems {
-		return
-	}
-	ev := lifeOf(c)
-	i := slices.IndexFunc(ev, func(e tracker.Event) bool { return e.Syn() && e.From == tracker.Client })
-	if i < 0 || ev[i].Opts&capture.OptTS == 0 {
-		return
-	}
-	k := stampKey{c.Addr(tracker.Client).Addr(), c.Addr(tracker.Server).Addr()}
-	if b.by == nil {
-		b.by = map[stampKey][]stamp{}
-	}
-	b.by[k] = append(b.by[k], stamp{ev[i].Time, ev[i].TSVal, true})
-	b.n++
-	if a := &c.Ends[tracker.Client]; a.HasTS && a.LastAt > ev[i].Time {
-		b.by[k] = append(b.by[k], stamp{a.LastAt, a.MaxTSVal, false})
-		b.n++
-	}
-}
-
-// explain reports whether PAWS per address explains why all SYNs of the group
-// were dropped. Where each connection's timestamps begin anywhere (RFC 7323
-// section 5.4 allows it), SYNs with lower ones are answered, too: not there.
-func (b *stampBook) explain(g *Group[netip.AddrPort, droppedOpen]) bool {
-	checked := map[stampKey]bool{}
-	for i := range g.Items {
-		it := &g.Items[i]
-		k := stampKey{it.V.client, g.Key.Addr()}
-		l := b.by[k]
-		if _, seen := checked[k]; !seen {
-			slices.SortStableFunc(l, func(a, c stamp) int { return cmp.Compare(a.at, c.at) })
-			checked[k] = !answersOlder(l)
-		}
-		if !it.V.hasTS || !checked[k] || !older(l, it.At, it.V.tsVal) {
-			return false
-		}
-	}
-	return true
-}
-
-// answersOlder reports whether an answered SYN had a timestamp below the last.
-func answersOlder(l []stamp) bool {
-	for i := range l {
-		if l[i].syn && older(l[:i], l[i].at, l[i].tsVal) {
-			return true
-		}
-	}
-	return false
-}
-
-// older reports whether tsVal at that time is below the last of l before it.
-func older(l []stamp, at int64, tsVal uint32) bool {
-	i, _ := slices.BinarySearchFunc(l, at, func(s stamp, t int64) int { return cmp.Compare(s.at, t) })
-	return i > 0 && at-l[i-1].at <= pawsAge && reassembly.Seq(tsVal).Less(reassembly.Seq(l[i-1].tsVal))
 }

@@ -98,7 +98,7 @@ func (w *synUnanswered) Findings(x *Context) {
 	if !w.answers && w.once > w.again {
 		return // a filter kept bare SYNs, or nothing but a scan was captured
 	}
-	var answering map[netip.Addr]bool
+	var answering map[uint64]bool
 	for _, g := range w.bag.Groups(x) {
 		if _, is := w.unseen[g.Key.Addr()]; is {
 			continue
@@ -127,7 +127,7 @@ func (w *synUnanswered) Findings(x *Context) {
 		case s.Refused > 0:
 			f.Blame = BlameUnknown
 			f.Explanation += fmt.Sprintf(" It refused %s with RST.", plural(s.Refused, "other connection"))
-		case answering[g.Key.Addr()]:
+		case answering[hostKey(g.Key.Addr())]:
 			f.Blame = BlameServer
 			f.Explanation += " Other ports of the host do answer: a filter drops what goes to this one, or its listener's queues are full."
 		default:

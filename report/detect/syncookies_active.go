@@ -36,14 +36,15 @@ var SynCookiesActive = &Detector{
 	Signs:    tracker.SignSyn,
 	Withheld: CutHeaders, // options are unknown
 	New: func(s *Setup) Watcher {
-		return &cookies{count: max(tracker.Few, s.Count("count")), window: s.Span("window"), carried: map[netip.AddrPort]offers{}}
+		return &cookies{shared: s.shared, count: max(tracker.Few, s.Count("count")), window: s.Span("window")}
 	},
 }
 
 type cookies struct {
+	*shared
 	count   int
 	window  int64
-	carried map[netip.AddrPort]offers
+	carried []offers                   // by the index of the service
 	bag     Bag[netip.AddrPort, uint8] // SYN,ACKs, and which options they left out
 }
 
@@ -51,6 +52,14 @@ type cookies struct {
 type offers struct{ wscale, sack int64 }
 
 func (w *cookies) Case(c *tracker.Case) {
+	if synFirst(c) && !c.Has(tracker.SignSynAckAgain) {
+		// It is not, where the SYN,ACK left an option out.
+		a, b := c.Ends[tracker.Client].SynOpts, c.Ends[tracker.Server].SynOpts
+		if c.Life.AnsweredAt != 0 && (a|b)&capture.OptBad == 0 {
+			w.carry(b&a, c.Life.AnsweredAt)
+		}
+		return
+	}
 	var syn, answer *tracker.Event
 	for i := range c.Trail.Events {
 		switch e := &c.Trail.Events[i]; {
@@ -67,26 +76,38 @@ func (w *cookies) Case(c *tracker.Case) {
 	if syn == nil || answer == nil || (syn.Opts|answer.Opts)&capture.OptBad != 0 {
 		return
 	}
-	server := c.Addr(tracker.Server)
-	if got := answer.Opts & syn.Opts; got&(capture.OptWScale|capture.OptSACKOK) != 0 {
-		o, ok := w.carried[server]
-		if ok || len(w.carried) < maxGroups {
-			if got&capture.OptWScale != 0 && (o.wscale == 0 || answer.Time < o.wscale) {
-				o.wscale = answer.Time
-			}
-			if got&capture.OptSACKOK != 0 && (o.sack == 0 || answer.Time < o.sack) {
-				o.sack = answer.Time
-			}
-			w.carried[server] = o
-		}
-	}
+	w.carry(answer.Opts&syn.Opts, answer.Time)
 	lost := syn.Opts &^ answer.Opts & (capture.OptWScale | capture.OptSACKOK)
 	if lost == 0 || answer.Opts&capture.OptTS != 0 {
 		return // a cookie with a timestamp would have kept them
 	}
-	w.bag.Add(server, c, answer.Time, answer.Time, lost, func() []Proof {
+	w.bag.Add(c.Addr(tracker.Server), c, answer.Time, answer.Time, lost, func() []Proof {
 		return proofOf(frame{syn.Frame, "SYN that offers " + optionWords(lost)}, frame{answer.Frame, "SYN,ACK without"})
 	})
+}
+
+func (w *cookies) touch(*tracker.Case) uint64 {
+	if w.server == 0 || int(w.server) > len(w.carried) {
+		return 0
+	}
+	return uint64(w.carried[w.server-1].sack)
+}
+
+// carry notes the options that a SYN,ACK carried as the SYN had.
+func (w *cookies) carry(got uint8, at int64) {
+	if got&(capture.OptWScale|capture.OptSACKOK) == 0 || w.server == 0 {
+		return
+	}
+	for int(w.server) > len(w.carried) {
+		w.carried = append(w.carried, offers{})
+	}
+	o := &w.carried[w.server-1]
+	if got&capture.OptWScale != 0 && (o.wscale == 0 || at < o.wscale) {
+		o.wscale = at
+	}
+	if got&capture.OptSACKOK != 0 && (o.sack == 0 || at < o.sack) {
+		o.sack = at
+	}
 }
 
 // optionWords names the options.
@@ -112,7 +133,10 @@ func (w *cookies) Findings(x *Context) {
 		if s == nil {
 			continue
 		}
-		p, o := &s.Answered, w.carried[g.Key]
+		p, o := &s.Answered, offers{}
+		if i := w.services.known(g.Key); i != 0 && int(i) <= len(w.carried) {
+			o = w.carried[i-1]
+		}
 		g.Keep(func(it *Item[uint8]) bool {
 			return it.At >= p.At-w.window && it.At <= p.At+w.window &&
 				(it.V&capture.OptWScale != 0 && o.wscale != 0 && o.wscale < it.At || it.V&capture.OptSACKOK != 0 && o.sack != 0 && o.sack < it.At)

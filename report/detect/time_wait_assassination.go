@@ -36,7 +36,7 @@ isn 50000 9000
 	Advice: "A single case needs nothing. Where it repeats, the end that holds TIME-WAIT can ignore such RSTs with net.ipv4.tcp_rfc1337 = 1; the tuple then stays taken until 2MSL have passed. " +
 		"A client that uses fixed or few source ports brings it about: let the kernel choose them, and let the side close first that can spare its TIME-WAITs.",
 	Sources:  []string{"RFC 1337", "RFC 9293 section 3.10.7.4 (TIME-WAIT)", "Linux tcp_timewait_state_process (sysctl_tcp_rfc1337)", "oracle 21_timewait_reuse"},
-	Signs:    tracker.SignRst | tracker.SignSyn,
+	Signs:    tracker.SignRst | tracker.SignOpening,
 	Swallows: []string{"port-reuse-in-time-wait"},
 	Lowered:  Backwards,
 	New: func(s *Setup) Watcher {
@@ -77,7 +77,9 @@ type shortWait struct {
 }
 
 func (w *assassination) Case(c *tracker.Case) {
-	w.noteAgain(c)
+	if c.Has(tracker.SignOpening) {
+		w.noteAgain(c)
+	}
 	if !c.Has(tracker.SignRst) {
 		return
 	}
