@@ -37,8 +37,15 @@ func (t *Tracker) foldDue(frame uint64) {
 		return e.foldAt, e.conn.id, e.foldAt != 0
 	})
 	q := &t.folds.now
-	for n := len(*q); n > 0; n-- { // what is added on the way waits for the next time
-		a := q.pop()
+	due := t.due[:0]
+	for len(*q) > 0 { // what is added on the way waits for the next time
+		due = append(due, q.pop())
+	}
+	t.due = due
+	for i, a := range due {
+		if i%ahead == 0 {
+			t.fetch(due[i:min(i+ahead, len(due))])
+		}
 		t.instant.phase, t.instant.at, t.instant.id = folding, a.due, a.id
 		slot := a.ref - 1
 		e := t.table.at(slot)
@@ -63,6 +70,23 @@ func (t *Tracker) foldDue(frame uint64) {
 	}
 	t.makeRoom()
 	t.foldNext = (frame>>t.folds.shift + 1) << t.folds.shift
+}
+
+// fetch touches what folding lives touches: they have been quiet for long, and
+// what is known of them lies far away.
+func (t *Tracker) fetch(due []alarm) {
+	for _, a := range due {
+		t.touched += t.table.touchAll(a.ref)
+		if t.obs.Case != nil {
+			t.touched += uint64(t.books.at(a.ref - 1).head)
+		}
+	}
+	if t.obs.Case == nil {
+		return
+	}
+	for _, a := range due {
+		t.touched += t.books.at(a.ref - 1).touch(&t.trails)
+	}
 }
 
 // fold tells of a life and leaves a residue of it. It reports whether it could.

@@ -197,16 +197,24 @@ func (t *table) near(hash uint32) ref {
 	return p.cells[hash&uint32(len(p.cells)-1)].slot
 }
 
-// touch reads some of the lines of an entry that a segment touches, so that they
-// are under way when they are looked at in earnest, several at a time. What
-// it returns means nothing.
+// touch reads the lines of an entry that a segment touches, so that they are
+// under way when they are looked at in earnest, several at a time. What it
+// returns means nothing.
 func (t *table) touch(r ref) uint64 {
-	if r == 0 || r&kindMask != kindEntry {
-		return 0
-	}
 	e := t.entries.at(r - 1)
-	return uint64(e.queued) + uint64(e.conn.notes.idleSince) + uint64(e.conn.ends[0].lastAt) + uint64(e.conn.ends[1].lastAt) +
-		uint64(e.conn.ends[0].sp.Nxt) + uint64(e.conn.ends[1].sp.Nxt) + e.conn.ends[0].count.packets + e.conn.ends[1].count.packets
+	c := &e.conn
+	a, b := &c.ends[0], &c.ends[1]
+	return uint64(e.queued) + uint64(c.last) + uint64(c.notes.firstFin) +
+		uint64(a.sp.Nxt) + uint64(a.lastAt) + uint64(a.acks[0]) + a.count.packets + uint64(a.finAt) +
+		uint64(b.sp.Nxt) + uint64(b.lastAt) + uint64(b.acks[0]) + b.count.packets + uint64(b.finAt)
+}
+
+// touchAll reads the rest of them, too.
+func (t *table) touchAll(r ref) uint64 {
+	e := t.entries.at(r - 1)
+	c := &e.conn
+	return t.touch(r) + uint64(c.notes.rtt) + uint64(c.start) + uint64(e.hash) + uint64(c.ends[0].twSince) + uint64(c.ends[1].twSince) +
+		uint64(t.near(e.hash))
 }
 
 // pool holds things without pointers, named by their index. What is given back

@@ -34,12 +34,13 @@ type Tracker struct {
 	timers  map[uint32][]Transition
 	elapsed map[uint64][]Transition
 
-	nextAlarm int64  // before it no alarm is due
-	folds     alarms // of entries, by frame
-	foldNext  uint64 // the next frame at which to fold
-	opening   uint32 // SYNs since the last time
-	passing   uint32 // segments since then
-	flooded   bool   // most segments of late were SYNs
+	nextAlarm int64   // before it no alarm is due
+	folds     alarms  // of entries, by frame
+	due       []alarm // lives to fold, reused
+	foldNext  uint64  // the next frame at which to fold
+	opening   uint32  // SYNs since the last time
+	passing   uint32  // segments since then
+	flooded   bool    // most segments of late were SYNs
 	scratch   entry
 	bound     bound
 	touched   uint64 // keeps what prefetch reads from being left out
@@ -152,7 +153,13 @@ func (t *Tracker) prefetch(segs []capture.Segment) {
 		}
 	}
 	for _, r := range at[:n] {
+		if r == 0 || r&kindMask != kindEntry {
+			continue
+		}
 		t.touched += t.table.touch(r)
+		if t.obs.Case != nil {
+			t.touched += uint64(t.books.at(r - 1).head)
+		}
 	}
 }
 
