@@ -82,9 +82,7 @@ func (t *Tracker) synOf(x *embryo, hash uint32) capture.Segment {
 
 // bear makes an entry of an embryo, and returns its slot.
 func (t *Tracker) bear(r ref, hash uint32) uint32 {
-	if t.table.entries.inUse() >= t.bound.lives {
-		t.evict()
-	}
+	t.room()
 	x := t.table.embryos.at(r&indexMask - 1)
 	slot := t.gestate(x, hash)
 	e := t.table.at(slot)

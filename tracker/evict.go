@@ -16,7 +16,10 @@ import "math"
 type bound struct {
 	memory                int64 // octets
 	lives                 int   // entries
+	unpacked              int   // entries from which on others are packed
 	hand, residues, stubs uint32
+	pack                  uint32
+	parcel                uint64
 }
 
 // elsewhere is what of Config.MaxMemory is left for everything but lives: what is
@@ -28,12 +31,16 @@ const evictLook = 64
 
 // set takes the bounds for one of n trackers.
 func (b *bound) set(cfg *Config, n int) {
-	b.lives, b.memory = math.MaxInt, math.MaxInt64
+	b.lives, b.memory, b.unpacked = math.MaxInt, math.MaxInt64, math.MaxInt
+	if cfg.Unpacked > 0 {
+		b.unpacked = max(1, cfg.Unpacked/n)
+	}
 	if cfg.MaxConnections > 0 {
 		b.lives = max(1, cfg.MaxConnections/n)
 	}
 	if cfg.MaxMemory > 0 {
 		b.memory = max(cfg.MaxMemory-elsewhere, cfg.MaxMemory/4) / int64(n)
+		b.unpacked = min(b.unpacked, max(1, unpacked/n))
 	}
 }
 
@@ -44,6 +51,7 @@ const (
 	stubOctets     = 24
 	embryoOctets   = 88
 	addrsOctets    = 32
+	chunkOctets    = 64
 	bucketOctets   = 8
 	agendaOctets   = 64
 	notebookOctets = 64
@@ -57,7 +65,7 @@ const (
 func (t *Tracker) octets() int64 {
 	n := int64(t.table.entries.n)*entryOctets + int64(t.table.residues.n)*residueOctets + int64(t.table.stubs.n)*stubOctets +
 		int64(t.table.embryos.n)*embryoOctets + int64(t.table.wide.n)*addrsOctets + int64(t.table.cells)*bucketOctets +
-		int64(t.alarms.agendas.n)*agendaOctets
+		int64(t.alarms.agendas.n)*agendaOctets + int64(t.table.parcels.n)*chunkOctets + int64(t.shelves.n)*notebookOctets
 	if t.obs.Case != nil {
 		n += int64(t.table.entries.n)*notebookOctets + int64(t.trails.leaves.used)*leafOctets +
 			int64(t.trails.dossiers.used)*dossierOctets + int64(t.trails.rares.used)*rareOctets
@@ -73,9 +81,9 @@ func (t *Tracker) makeRoom() {
 	}
 	const spare = 1 << foldSpare
 	if t.bound.lives == math.MaxInt {
-		t.bound.lives = max(spare, int(t.table.entries.n)-spare)
+		t.bound.lives = max(spare, t.table.lives()-spare)
 	}
-	for t.table.entries.inUse() > t.bound.lives && t.evict() {
+	for t.table.lives() > t.bound.lives && t.evict() {
 	}
 	for len(t.table.stubs.free) < spare && t.table.stubs.inUse() > 0 {
 		t.forgetStub()
@@ -91,6 +99,11 @@ const foldSpare = 12
 
 // evict folds one life, if there is one that can be. It reports whether it did.
 func (t *Tracker) evict() bool {
+	if t.table.parcels.used > t.table.entries.inUse() {
+		slot := t.unpack(t.table.parcel(&t.bound.parcel))
+		t.totals.Evicted++
+		return t.fold(t.table.at(slot), slot)
+	}
 	var best uint32
 	var worth uint64
 	found := false
@@ -154,7 +167,7 @@ func (t *Tracker) forgetResidue() {
 	p := &t.table.residues
 	var last uint32
 	found := false
-	for range max(evictLook, p.n) {
+	for look := uint32(0); look < p.n && (look < evictLook || !found); look++ {
 		i := t.bound.residues % p.n
 		t.bound.residues = i + 1
 		s := p.at(i)

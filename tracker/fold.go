@@ -132,6 +132,7 @@ func (t *Tracker) fold(e *entry, slot uint32) bool {
 
 // unfold makes an entry of what was folded at r, and returns its slot.
 func (t *Tracker) unfold(r ref, k *capture.Key, hash uint32, frame uint64) uint32 {
+	t.room()
 	slot := t.table.entries.take()
 	e := t.table.at(slot)
 	e.hash = hash

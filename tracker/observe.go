@@ -19,6 +19,9 @@ type Config struct {
 	// Fold is how many frames after its latest one a life that is over is
 	// folded: it is reported, and but a residue of it is held (residue.go).
 	Fold uint64
+	// Unpacked is how many lives are held at hand, 0 for no bound; the others are
+	// packed (parcel.go). Under MaxMemory there is a bound by itself.
+	Unpacked int
 	// MaxConnections bounds how many lives are followed at a time, MaxMemory
 	// the octets that all lives may take, told ones included; 0 is no bound.
 	// Where a bound is reached the least useful lives give way (evict.go), and

@@ -39,12 +39,16 @@ func readBatches(t testing.TB, path string, n int) (all []*capture.Batch) {
 }
 
 // everything is all that n workers tell of a capture, in order.
-func everything(all []*capture.Batch, n int, fold uint64) (out []string) {
+func everything(all []*capture.Batch, n int, fold uint64) []string {
 	cfg := tracker.DefaultConfig()
 	cfg.Fold = fold
+	return allOf(all, n, cfg, true)
+}
+
+func allOf(all []*capture.Batch, n int, cfg tracker.Config, zeek bool) (out []string) {
 	say := func(format string, a ...any) { out = append(out, fmt.Sprintf(format, a...)) }
 	p := tracker.NewParallel(cfg, n, tracker.Observer{
-		Zeek:       true,
+		Zeek:       zeek,
 		Transition: func(x *tracker.Transition) { say("transition %+v", *x) },
 		Life:       func(l *tracker.Life) { say("life %+v", *l) },
 		Cases:      func() { say("cases") },
@@ -98,6 +102,32 @@ func TestWorkersAgree(t *testing.T) {
 					got := everything(readBatches(t, path, c.batch), c.workers, fold)
 					if !slices.Equal(got, want) {
 						t.Fatalf("%d workers, batches of %d, fold %d: %s", c.workers, c.batch, fold, cmp.Diff(want, got))
+					}
+				}
+			}
+		})
+	}
+}
+
+// Packing loses nothing: the same is told where every life is packed as soon as
+// another's segment comes.
+func TestPackingShowsNowhere(t *testing.T) {
+	paths, err := filepath.Glob("../testdata/pcaps/*.pcap*")
+	if err != nil || len(paths) == 0 {
+		t.Fatal("no captures")
+	}
+	for _, path := range paths {
+		t.Run(filepath.Base(path), func(t *testing.T) {
+			t.Parallel()
+			all := readBatches(t, path, capture.BatchSize)
+			cfg := tracker.DefaultConfig()
+			for _, cfg.Fold = range []uint64{32, 1 << 17} {
+				cfg.Unpacked = 1 << 20
+				want := allOf(all, 1, cfg, false)
+				cfg.Unpacked = 1
+				for _, workers := range []int{1, 3} {
+					if got := allOf(all, workers, cfg, false); !slices.Equal(got, want) {
+						t.Fatalf("%d workers, fold %d: %s", workers, cfg.Fold, cmp.Diff(want, got))
 					}
 				}
 			}

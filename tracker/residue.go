@@ -128,6 +128,8 @@ func (t *table) names(r ref, k *capture.Key) bool {
 	case kindStub:
 		s := t.stubs.at(r&indexMask - 1)
 		n, v6 = &s.name, t.shapes.all[s.who>>idBits].v6
+	case kindParcel:
+		return t.parcels.at(r).of(k)
 	case kindEmbryo:
 		s := t.embryos.at(r&indexMask - 1)
 		n, v6 = &s.name, s.v6

@@ -16,6 +16,7 @@ type table struct {
 	residues pool[residue]
 	stubs    pool[stub]
 	embryos  pool[embryo]
+	parcels  parcels
 	wide     pool[addrs]
 	shapes   shapes
 	cells    int // of all parts
@@ -44,12 +45,13 @@ type bucket struct {
 type ref = uint32
 
 const (
-	kindEntry ref = iota << 30
+	kindEntry ref = iota << 29
 	kindResidue
 	kindStub
 	kindEmbryo
-	kindMask  = 3 << 30
-	indexMask = 1<<30 - 1
+	kindParcel
+	kindMask  = 7 << 29
+	indexMask = 1<<29 - 1
 )
 
 // entry is a connection and what numbers and timers need beside it. What every
@@ -66,6 +68,9 @@ type entry struct {
 	endFr  uint64
 	zeek   zeekConn
 }
+
+// lives is how many lives are followed.
+func (t *table) lives() int { return t.entries.inUse() + t.parcels.used }
 
 // at returns the entry in a slot.
 func (t *table) at(slot uint32) *entry { return t.entries.at(slot) }

@@ -43,7 +43,9 @@ type Tracker struct {
 	flooded   bool    // most segments of late were SYNs
 	scratch   entry
 	bound     bound
-	touched   uint64 // keeps what prefetch reads from being left out
+	paper     []byte         // for packing
+	shelves   pool[notebook] // of parcels
+	touched   uint64         // keeps what prefetch reads from being left out
 
 	// Of one worker of several (shard.go).
 	index, of uint32
@@ -214,6 +216,9 @@ func (t *Tracker) advance(now int64) {
 			continue
 		}
 		slot := a.ref - 1
+		if a.ref&kindMask == kindParcel {
+			slot = t.unpack(a.ref)
+		}
 		e := t.table.at(slot)
 		e.queued = 0
 		e.conn.expire(&t.k, a.due)
@@ -234,6 +239,12 @@ func (t *Tracker) dueOf(r ref) (at int64, id uint64, ok bool) {
 	case kindEmbryo:
 		s := t.table.embryos.at(r&indexMask - 1)
 		return s.due(), s.id, s.due() != 0
+	case kindParcel:
+		p := t.table.parcels.at(r)
+		if p == nil || p.due() == 0 {
+			return 0, 0, false
+		}
+		return p.due(), p.id(), true
 	}
 	s := t.table.residues.at(r&indexMask - 1)
 	return s.at, s.who & idMask, s.who != 0 && t.table.shapes.all[s.who>>idBits].holder < 2
@@ -280,6 +291,14 @@ func (t *Tracker) after(e *entry, slot uint32) {
 	t.queueFold(e, slot)
 }
 
+// room makes room for another entry, where there are as many as there may be.
+func (t *Tracker) room() {
+	if t.table.lives() >= t.bound.lives {
+		t.evict()
+	}
+	t.spare()
+}
+
 // over reports that both ends are CLOSED, having been something else or never.
 func (c *Conn) over() bool {
 	return c.mode&begun != 0 && c.ends[0].state() == Closed && c.ends[1].state() == Closed
@@ -298,10 +317,10 @@ func (t *Tracker) segment(s *capture.Segment) {
 		t.conceive(s)
 		return
 	case !found:
-		if t.table.entries.inUse() >= t.bound.lives {
-			t.evict()
-		}
+		t.room()
 		slot = t.table.add(&s.Key, s.Hash)
+	case at&kindMask == kindParcel:
+		slot = t.unpack(at)
 	case at&kindMask == kindEmbryo:
 		slot = t.bear(at, s.Hash)
 	case at&kindMask != kindEntry:
@@ -578,7 +597,7 @@ type leftover struct {
 
 // left appends the lives that are left.
 func (t *Tracker) left(all []leftover, worker int) []leftover {
-	all = slices.Grow(all, t.table.entries.inUse()+t.table.embryos.inUse())
+	all = slices.Grow(all, t.table.entries.inUse()+t.table.embryos.inUse()+t.table.parcels.used)
 	for slot := range t.table.entries.n {
 		e := t.table.at(slot)
 		if e.conn.mode&(begun|reported) != begun {
@@ -590,6 +609,9 @@ func (t *Tracker) left(all []leftover, worker int) []leftover {
 		}
 		all = append(all, x)
 	}
+	t.table.eachParcel(func(r ref, p parcel) {
+		all = append(all, leftover{math.MaxInt64, 0, p.id(), r, uint32(worker)})
+	})
 	for i := range t.table.embryos.n {
 		if x := t.table.embryos.at(i); x.frame != 0 {
 			all = append(all, leftover{math.MaxInt64, 0, x.id, kindEmbryo | (i + 1), uint32(worker)})
@@ -605,7 +627,11 @@ func (t *Tracker) tellLeft(x leftover, asCase bool, o Observer) {
 		return
 	}
 	slot := x.at - 1
-	if x.at&kindMask == kindEmbryo {
+	switch x.at & kindMask {
+	case kindParcel:
+		slot = t.open(x.at)
+		defer t.shut(slot)
+	case kindEmbryo:
 		slot = t.gestate(t.table.embryos.at(x.at&indexMask-1), 0)
 		defer t.release(slot)
 	}
