@@ -90,6 +90,22 @@ func TestSameBytesTwice(t *testing.T) {
 	}
 }
 
+// The number of workers shows nowhere, in no format, whatever else is asked.
+func TestSameBytesWithAnyWorkers(t *testing.T) {
+	asked := append(slices.Clone(formats), []string{"--where", "duration >= 0"}, []string{"--sort", "-duration", "-o", "csv"})
+	for _, file := range captureFiles(t) {
+		for _, args := range asked {
+			args = append(slices.Clone(args), file)
+			want := output(t, exitOf(file), nil, append(args, "--workers", "1")...)
+			for _, n := range []string{"2", "5"} {
+				if got := output(t, exitOf(file), nil, append(args, "--workers", n)...); !bytes.Equal(got, want) {
+					t.Errorf("tcpstate %s: %s workers make another report:\n%s", strings.Join(args, " "), n, firstDifference(string(got), string(want)))
+				}
+			}
+		}
+	}
+}
+
 // A capture is the same through a pipe, and compressed: in one piece, in two
 // members behind each other, and by another program.
 func TestPipedAndCompressed(t *testing.T) {
