@@ -155,7 +155,7 @@ func TestEngineIsBounded(t *testing.T) {
 		v    variety
 		most float64 // MiB
 	}{
-		{"ordinary", ordinaryLife, variety{clients: 1 << 18, servers: 200, ports: 17, every: 90e3}, 12},
+		{"ordinary", ordinaryLife, variety{clients: 1 << 18, servers: 200, ports: 17, every: 90e3}, 20},
 		{"ordinary, many servers", ordinaryLife, variety{clients: 1 << 18, servers: 1 << 16, ports: 17, every: 90e3}, 20},
 		{"flood", "stream 0 10.0.0.1:40000 → 10.0.0.2:80\n0 -- SYN 0 ->\n", variety{clients: 1 << 24, servers: 1, ports: 1, every: 10e3}, 12},
 		{"half-open flood", "stream 0 10.0.0.1:40000 → 10.0.0.2:80\n0 -- SYN 0 ->\n0.01 <- SYN,ACK 0 ack 1 --\n1.01 <- SYN,ACK 0 ack 1 --\n", variety{clients: 1 << 24, servers: 1, ports: 1, every: 10e3}, 12},

@@ -52,8 +52,10 @@ type services struct {
 }
 
 const (
-	// maxParts bounds what the Times of all services keep together.
-	maxParts = 3 << 15
+	// maxParts bounds what the Times of all services keep together, at 16 octets
+	// each. Coarser parts than a second cannot tell whether a port answered in
+	// between, so that a service would seem to have died: they have to be rare.
+	maxParts = 1 << 20
 	// maxServices bounds the services: all ports of a host below the ephemeral ones.
 	maxServices = 1 << 15
 	// maxOpened bounds the seconds of all ports.
