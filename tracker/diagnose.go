@@ -26,7 +26,7 @@ func (t *Tracker) tell(l *Life, e *entry, slot uint32) {
 	var d *dossier
 	var g *page
 	if n.marks&opened != 0 {
-		d = p.dossiers.at(n.head)
+		d = p.dossiers.at(n.head - 1)
 		k.sum(c, &d.course, p.rare(d))
 		k.Trail.Missing = d.missing
 		for _, q := range d.quotes[:d.nquotes] {

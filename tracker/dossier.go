@@ -41,9 +41,9 @@ func (d *dossier) write(n *notebook, p *trails, e *Event, xe, ye *Endpoint, was 
 		d.acct[x].joined(e, ye)
 	} else {
 		if d.rare == 0 {
-			d.rare = p.rares.take()
+			d.rare = p.rares.take() + 1
 		}
-		r := p.rares.at(d.rare)
+		r := p.rares.at(d.rare - 1)
 		more, shown := d.account(e, ledger{&d.acct[x], &r[x]}, ledger{&d.acct[x^1], &r[x^1]}, xe, ye, was)
 		n.signs |= shown
 		notable = notable || more
@@ -206,7 +206,7 @@ func (p *trails) rare(d *dossier) *[2]rare {
 	if d.rare == 0 {
 		return nil
 	}
-	return p.rares.at(d.rare)
+	return p.rares.at(d.rare - 1)
 }
 
 // clear gives back what it holds.
@@ -216,7 +216,7 @@ func (d *dossier) clear(p *trails) {
 		p.leaves.put(d.later[d.ring(uint8(i-trailHead))])
 	}
 	if d.rare != 0 {
-		p.rares.put(d.rare)
+		p.rares.put(d.rare - 1)
 	}
 	p.spare = append(p.spare, d.quotes[:d.nquotes]...)
 }

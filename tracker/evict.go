@@ -68,7 +68,7 @@ func (t *Tracker) octets() int64 {
 		int64(t.alarms.agendas.n)*agendaOctets + int64(t.table.parcels.n)*chunkOctets + int64(t.shelves.n)*notebookOctets
 	if t.obs.Case != nil {
 		n += int64(t.table.entries.n)*notebookOctets + int64(t.trails.leaves.used)*leafOctets +
-			int64(t.trails.dossiers.used)*dossierOctets + int64(t.trails.rares.used)*rareOctets
+			int64(t.trails.dossiers.n)*dossierOctets + int64(t.trails.rares.n)*rareOctets
 	}
 	return n
 }

@@ -83,8 +83,8 @@ func (n *notebook) mark(e *Event, answered bool) {
 
 // open turns what was jotted down into a dossier.
 func (n *notebook) open(p *trails) *dossier {
-	i := p.dossiers.take()
-	d := p.dossiers.at(i)
+	i := p.dossiers.take() + 1
+	d := p.dossiers.at(i - 1)
 	g := p.look(n)
 	d.course = g.course
 	for at := range g.events[:g.n] {
@@ -122,8 +122,8 @@ func (n *notebook) forget(p *trails) {
 	p.leaves.put(n.carry)
 	switch {
 	case n.marks&opened != 0:
-		p.dossiers.at(n.head).clear(p)
-		p.dossiers.put(n.head)
+		p.dossiers.at(n.head - 1).clear(p)
+		p.dossiers.put(n.head - 1)
 	case n.n > 0:
 		p.leaves.put(n.head)
 	}
@@ -135,7 +135,7 @@ func (n *notebook) forget(p *trails) {
 // are read again when the next are asked for.
 func (n *notebook) rest(p *trails) []Event {
 	if n.marks&opened != 0 {
-		return p.dossiers.at(n.head).rest(p)
+		return p.dossiers.at(n.head - 1).rest(p)
 	}
 	return p.look(n).rest(p)
 }

@@ -112,9 +112,9 @@ func checkReturned(t *testing.T, tr *Tracker) {
 	for i := p.leaves.free; i != 0; i = p.leaves.at(i).next {
 		free++
 	}
-	if free != p.leaves.used || len(p.dossiers.spare) != int(p.dossiers.used) || len(p.rares.spare) != int(p.rares.used) || len(p.spare) != len(p.errors) {
+	if free != p.leaves.used || len(p.dossiers.free) != int(p.dossiers.n) || len(p.rares.free) != int(p.rares.n) || len(p.spare) != len(p.errors) {
 		t.Fatalf("free are %d of %d leaves, %d of %d dossiers, %d of %d rares, %d of %d errors", free, p.leaves.used,
-			len(p.dossiers.spare), p.dossiers.used, len(p.rares.spare), p.rares.used, len(p.spare), len(p.errors))
+			len(p.dossiers.free), p.dossiers.n, len(p.rares.free), p.rares.n, len(p.spare), len(p.errors))
 	}
 }
 
@@ -186,8 +186,8 @@ func TestOpenConnectionIsSmall(t *testing.T) {
 		s.TSVal, s.TSEcr = 0x9abcdef0+uint32(s.Side)<<24+uint32(s.Time/ms), 0x9abcdef0+uint32(s.Side^1)<<24+uint32(s.Time/ms)-40
 	}
 	tr.Process(&capture.Batch{Segments: segs})
-	if tr.trails.dossiers.used != 0 {
-		t.Errorf("%d have a dossier", tr.trails.dossiers.used)
+	if tr.trails.dossiers.n != 0 {
+		t.Errorf("%d have a dossier", tr.trails.dossiers.n)
 	}
 	if n := tr.trails.leaves.used; n != 2*conns {
 		t.Errorf("%.2f leaves each", float64(n)/conns)

@@ -20,6 +20,7 @@ type Parallel struct {
 	workers []*worker
 	flight  []*capture.Batch // handed to the workers, the oldest first
 	ready   []*transcript    // of the batch in hand, by worker
+	closed  bool
 	numbers numbers
 	census  census
 	usage   Usage
@@ -127,8 +128,8 @@ func (p *Parallel) Finish() {
 		return
 	}
 	var order []leftover
+	p.Close()
 	for i, w := range p.workers {
-		close(w.in)
 		<-w.done
 		order = w.left(order, i)
 	}
@@ -151,6 +152,17 @@ func (p *Parallel) Finish() {
 	}
 	for _, x := range order {
 		p.workers[x.worker].tellLeft(x, false, o)
+	}
+}
+
+// Close lets the workers end, where Finish is not to be called or was.
+func (p *Parallel) Close() {
+	if p.closed || len(p.workers) == 1 {
+		return
+	}
+	p.closed = true
+	for _, w := range p.workers {
+		close(w.in)
 	}
 }
 

@@ -21,8 +21,8 @@ const idleFrom = 30 * second
 // trails are the rooms that notebooks use, of all lives.
 type trails struct {
 	leaves   leaves
-	dossiers rooms[dossier]
-	rares    rooms[[2]rare]
+	dossiers pool[dossier]
+	rares    pool[[2]rare]
 	errors   []capture.Quote // ICMP errors, by the dossiers' quotes
 	spare    []uint32        // of these, what is free: index plus one
 	epoch    int64           // the first segment's time: the others are near it
@@ -101,7 +101,7 @@ func (t *Tracker) write(n *notebook, c *Conn, s *capture.Segment, class reassemb
 	xe, ye := c.at(x), c.at(y)
 	e, d := &t.trails.event, (*dossier)(nil)
 	if n.marks&opened != 0 {
-		d = t.trails.dossiers.at(n.head)
+		d = t.trails.dossiers.at(n.head - 1)
 		e = d.blank()
 	}
 	e.Time, e.Frame, e.Seq, e.Ack, e.Len, e.TSVal, e.TSEcr = s.Time, s.Frame, s.Seq, s.Ack, s.Len, s.TSVal, s.TSEcr
@@ -223,7 +223,7 @@ func (t *Tracker) quote(n *notebook, c *Conn, s *capture.Segment, q *capture.Quo
 	if n.marks&opened == 0 {
 		n.open(&t.trails)
 	}
-	d := t.trails.dossiers.at(n.head)
+	d := t.trails.dossiers.at(n.head - 1)
 	if d.nquotes == quoteMax {
 		return
 	}

@@ -145,7 +145,7 @@ func TestQuotesAreReused(t *testing.T) {
 	var n notebook
 	for i := range 100 {
 		n.open(&p)
-		d := p.dossiers.at(n.head)
+		d := p.dossiers.at(n.head - 1)
 		d.quotes[0], d.nquotes = p.keep(&capture.Quote{Type: uint8(i)}), 1
 		if got := p.errors[d.quotes[0]-1].Type; got != uint8(i) {
 			t.Fatalf("error %d is kept as %d", i, got)

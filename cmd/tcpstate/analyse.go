@@ -60,6 +60,7 @@ type ending struct {
 func (c *cli) follow(f *flags, src capture.Source, r *report.Report, intr *interrupts) (ending, error) {
 	defer sparing(f.tracker.MaxMemory)()
 	t := tracker.NewParallel(f.tracker, f.workers, r.Observer())
+	defer t.Close()
 	bar := c.newProgress(f)
 	rd := startReader(src)
 	var (

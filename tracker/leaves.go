@@ -1,36 +1,5 @@
 package tracker
 
-// rooms lends rooms for things of one kind, found by index. It has no pointers
-// to walk, never moves what it lent, and lends again what came back.
-type rooms[T any] struct {
-	halls [][]T
-	used  uint32
-	spare []uint32
-}
-
-const hall = 64 // rooms that are built at once
-
-// at is the room i, as take gave it out.
-func (s *rooms[T]) at(i uint32) *T { return &s.halls[(i-1)/hall][(i-1)%hall] }
-
-// take lends an empty room, its index plus one.
-func (s *rooms[T]) take() uint32 {
-	if k := len(s.spare) - 1; k >= 0 {
-		i := s.spare[k]
-		s.spare = s.spare[:k]
-		var empty T
-		*s.at(i) = empty
-		return i
-	}
-	if int(s.used/hall) == len(s.halls) {
-		s.halls = append(s.halls, make([]T, hall))
-	}
-	s.used++
-	return s.used
-}
-
-func (s *rooms[T]) put(i uint32) { s.spare = append(s.spare, i) }
-
 // leaf is a piece of a strip: octets that belong to one life, in order. It fills a
 // line of the caches, and the whole of an ordinary life takes three.
 type leaf struct {
