@@ -228,10 +228,12 @@ func (c *Conn) proven(k *sink, s *capture.Segment, xe, ye *Endpoint, x uint8, mo
 	if more || c.mode&midstream != 0 {
 		cert = Presumed
 	}
-	switch xe.state() {
-	case SynSent, SynReceived, Established:
+	switch st := xe.state(); {
+	case st == Established && xe.certainty() == Confirmed:
+		// Nearly every segment: nothing that the table would not know.
+	case st == SynSent, st == SynReceived, st == Established:
 		c.send(k, x, sendAny, cert)
-	case Closed:
+	case st == Closed:
 		if xe.is(cookie) {
 			c.send(k, x, sendAny, cert)
 			xe.has &^= cookie
