@@ -15,7 +15,7 @@ type Summary struct {
 	Segments    uint64 `json:"segments"`
 	Connections uint64 `json:"connections"` // folded ones too
 	Folded      uint64 `json:"folded"`      // counted here, but without a record of their own
-	Evicted     uint64 `json:"evicted"`     // gave way for want of room: told of before their end, or forgotten after it
+	Evicted     uint64 `json:"evicted"`     // gave way for want of room: told of before their end, forgotten after it, or not searched for findings
 	// Skipped counts frames that were read but could not be analysed, by reason.
 	Skipped     Counts        `json:"skipped"`
 	Close       Counts        `json:"close"`        // connections by kind of close

@@ -54,7 +54,7 @@ func TestFoldedAndEvicted(t *testing.T) {
 	out := ended(t, "table", Selection{}, tot)
 	for _, want := range []string{
 		"12,346 connections", "12,345 folded, 1 evicted\n",
-		"  folded: 12,345 connections without a record (memory bound)\n", "  evicted: 1 connection, told of before the end or forgotten after it (memory bound)\n",
+		"  folded: 12,345 connections without a record (memory bound)\n", "  evicted: 1 connection, told of before the end, forgotten after it, or not searched for findings (memory bound)\n",
 	} {
 		if !strings.Contains(out, want) {
 			t.Errorf("the table does not say %q:\n%s", want, out)

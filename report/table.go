@@ -256,7 +256,7 @@ func (o *table) closes(s *Summary) {
 		o.printf("  folded: %s without a record (memory bound)\n", plural(s.Folded, "connection"))
 	}
 	if s.Evicted > 0 {
-		o.printf("  evicted: %s, told of before the end or forgotten after it (memory bound)\n", plural(s.Evicted, "connection"))
+		o.printf("  evicted: %s, told of before the end, forgotten after it, or not searched for findings (memory bound)\n", plural(s.Evicted, "connection"))
 	}
 	if len(g.rows) == 0 {
 		return

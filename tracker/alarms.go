@@ -66,11 +66,14 @@ func (a *alarms) next() int64 {
 // on a day is due, and its id; not ok if it is not waiting any more.
 func (a *alarms) turn(now int64, due func(ref) (at int64, id uint64, ok bool)) {
 	for d := a.day(now); a.today < d; {
-		if a.count == 0 && (len(a.far) == 0 || a.day(a.far[0].due) > d) {
-			a.today = d
-			return
+		next := a.today + 1
+		if a.count == 0 { // nothing until then: decades may lie between
+			next = d
+			if len(a.far) > 0 {
+				next = min(d, max(a.today+1, a.day(a.far[0].due)))
+			}
 		}
-		a.today++
+		a.today = next
 		for len(a.far) > 0 && a.day(a.far[0].due) <= a.today {
 			a.now.push(a.far.pop())
 		}

@@ -19,6 +19,10 @@ func (t *Tracker) tell(l *Life, e *entry, slot uint32) {
 		return
 	}
 	n, p := t.books.at(slot), &t.trails
+	if n.marks&untold != 0 {
+		t.totals.Evicted++
+		return
+	}
 	c := &e.conn
 	k := &t.told
 	k.Life, k.Signs, k.Now = l, n.signs|SignLife|c.signs(l), t.now

@@ -2,12 +2,14 @@ package tracker
 
 import "math"
 
-// Where room runs out, lives give way. First those that are over: the residues
-// of such as are CLOSED, then of such as are in TIME-WAIT; of what goes on, what
-// was only begun, strays, and last what has been quiet for longest. A life that
-// goes on is reported as it stands and folded, so that its segments still find
-// its number and its states; a residue that gives way is forgotten, and what comes
-// of its tuple begins a new number. All are counted.
+// Where room gets tight, lives that are over are folded sooner, and what is
+// written down of packed lives of which there is nothing to say is given up:
+// findings will not know of them. Where it runs out, lives give way. First those
+// that are over: the residues of such as are CLOSED, then of such as are in
+// TIME-WAIT; of what goes on, what was only begun, strays, and last what has been
+// quiet for longest. A life that goes on is reported as it stands and folded, so
+// that its segments still find its number and its states; a residue that gives way
+// is forgotten, and what comes of its tuple begins a new number. All are counted.
 //
 // Who gives way is found by looking at some at a time, from where the last look
 // ended: nearly the oldest of the least useful, at the cost of no list.
@@ -17,6 +19,7 @@ type bound struct {
 	memory                int64 // octets
 	lives                 int   // entries
 	unpacked              int   // entries from which on others are packed
+	tight                 bool  // three quarters of the memory are used up
 	hand, residues, stubs uint32
 	pack                  uint32
 	parcel                uint64
@@ -76,7 +79,12 @@ func (t *Tracker) octets() int64 {
 // makeRoom sees to it, where the octets are used up, that what comes next finds
 // room that was used before.
 func (t *Tracker) makeRoom() {
-	if t.bound.memory == math.MaxInt64 || t.octets() < t.bound.memory {
+	if t.bound.memory == math.MaxInt64 {
+		return
+	}
+	used := t.octets()
+	t.bound.tight = used > t.bound.memory/4*3
+	if used < t.bound.memory {
 		return
 	}
 	const spare = 1 << foldSpare

@@ -17,6 +17,9 @@ func (t *Tracker) queueFold(e *entry, slot uint32) {
 // is to be folded.
 func (t *Tracker) foldFrame(c *Conn) int64 {
 	after := t.cfg.Fold
+	if t.bound.tight {
+		return int64(c.lastFrame + after/8)
+	}
 	if cl := c.at(c.client); cl.is(timedOut) && c.at(c.client^1).count.packets == 0 {
 		if t.flooded {
 			after /= 8
@@ -57,7 +60,7 @@ func (t *Tracker) foldDue(frame uint64) {
 			continue
 		}
 		at := t.foldFrame(&e.conn)
-		if t.now-e.conn.last < foldQuiet && !t.flooded {
+		if t.now-e.conn.last < foldQuiet && !t.flooded && !t.bound.tight {
 			at = max(at, int64(frame+t.cfg.Fold/2))
 			at = min(at, int64(e.conn.lastFrame+8*t.cfg.Fold))
 		}

@@ -80,7 +80,9 @@ func (p *Parallel) tell() {
 				to = j.trails[best.index+1]
 			}
 			c.Life, c.Trail.Events, c.Trail.Quotes = l, j.events[from.event:to.event], j.quotes[from.quote:to.quote]
-			p.obs.Case(c)
+			if c.Signs != 0 {
+				p.obs.Case(c)
+			}
 		}
 		if p.obs.Life != nil {
 			p.obs.Life(l)

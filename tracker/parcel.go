@@ -22,7 +22,7 @@ const unpacked = 1 << 16
 //
 //	0   8  when its alarm is due, 0 none
 //	8   8  id
-//	16  4  index of its notebook among the shelved ones, plus one; 0 none
+//	16  4  index of its notebook among the shelved ones, plus one; 0 none, or shelfUntold
 //	20     packer.key, which ends within the part
 type parcel []byte
 
@@ -30,6 +30,9 @@ const (
 	parcelID    = 8
 	parcelShelf = 16
 	parcelKey   = 20
+
+	// shelfUntold: the notebook was given up for want of room.
+	shelfUntold = 1<<32 - 1
 )
 
 func (p parcel) due() int64    { return int64(binary.LittleEndian.Uint64(p)) }
@@ -182,7 +185,15 @@ func (t *Tracker) pack() bool {
 	t.paper = z.b
 	r := t.table.parcels.put(z.b)
 	if t.obs.Case != nil {
-		if n := t.books.at(best); *n != (notebook{}) {
+		n := t.books.at(best)
+		if t.bound.tight && n.marks&opened == 0 {
+			n.forget(&t.trails)
+			n.marks = untold
+		}
+		if n.marks&untold != 0 {
+			*n = notebook{}
+			binary.LittleEndian.PutUint32(t.table.parcels.at(r)[parcelShelf:], shelfUntold)
+		} else if *n != (notebook{}) {
 			i := t.shelves.take()
 			*t.shelves.at(i) = *n
 			*n = notebook{}
@@ -208,7 +219,7 @@ func (t *Tracker) unpack(r ref) uint32 {
 		t.alarms.add(e.queued, e.conn.id, slot+1)
 		t.nextAlarm = min(t.nextAlarm, e.queued)
 	}
-	if i := t.table.parcels.at(r).shelf(); i != 0 {
+	if i := t.table.parcels.at(r).shelf(); i != 0 && i != shelfUntold {
 		t.shelves.put(i - 1)
 	}
 	t.table.parcels.drop(r)
@@ -226,7 +237,11 @@ func (t *Tracker) open(r ref) uint32 {
 	e.queued, e.conn.id = p.due(), p.id()
 	z.key(&e.conn.Key)
 	z.entry(e)
-	if i := p.shelf(); i != 0 {
+	switch i := p.shelf(); i {
+	case 0:
+	case shelfUntold:
+		t.books.at(slot).marks = untold
+	default:
 		*t.books.at(slot) = *t.shelves.at(i - 1)
 	}
 	return slot

@@ -97,6 +97,11 @@ func (t *Tracker) shard(index, of uint32, o Observer) {
 		}
 	}
 	t.obs.Life = func(l *Life) {
+		if o.Case != nil && len(t.log.cases) == len(t.log.lives) {
+			// Nothing is known that findings could be looked for in.
+			t.log.trails = append(t.log.trails, span{len(t.log.events), len(t.log.quotes)})
+			t.log.cases = append(t.log.cases, Case{})
+		}
 		t.log.items = append(t.log.items, item{t.instant, true, uint32(len(t.log.lives))})
 		t.log.lives = append(t.log.lives, *l)
 	}

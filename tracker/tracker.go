@@ -69,7 +69,7 @@ type Totals struct {
 	Twice    uint64                  // of these, with SYN, FIN or payload: no burst of ACKs or RSTs that look alike
 	Odd      uint64                  // segments with flags that no TCP sends
 	Folded   uint64                  // connections without a Life of their own, for want of room; not among Lives
-	Evicted  uint64                  // lives that gave way for want of room: told of before their end, or forgotten after it
+	Evicted  uint64                  // lives that gave way for want of room: told of before their end, forgotten after it, or without a Case
 }
 
 // New makes a tracker that reports to obs.

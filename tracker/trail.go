@@ -93,7 +93,7 @@ func (e *Endpoint) step() step8 {
 
 // write notes a segment that was applied.
 func (t *Tracker) write(n *notebook, c *Conn, s *capture.Segment, class reassembly.Class, was *prior) {
-	if class == reassembly.Duplicate {
+	if class == reassembly.Duplicate || n.marks&untold != 0 {
 		return
 	}
 	x := s.Side & 1
@@ -169,6 +169,7 @@ const (
 	_                            // side 1 did
 	afterReset                   // a RST came
 	opened                       // there is a dossier
+	untold                       // nothing is written down any more, for want of room
 )
 
 // ends reports a segment that begins or ends something: it is on the trail,
@@ -219,6 +220,9 @@ func (e *Event) sign(c *Conn) (s Sign, notable bool) {
 
 // quote notes an ICMP error that quotes a segment of the life.
 func (t *Tracker) quote(n *notebook, c *Conn, s *capture.Segment, q *capture.Quote, was [2]step8) {
+	if n.marks&untold != 0 {
+		return
+	}
 	n.signs |= SignQuote
 	if n.marks&opened == 0 {
 		n.open(&t.trails)
