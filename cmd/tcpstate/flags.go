@@ -292,7 +292,11 @@ func checkBounds(f *flags, r *raw, fs *pflag.FlagSet) error {
 	if r.workers < 0 || r.workers > maxWorkers {
 		return fmt.Errorf("--workers %d: the number of workers is 1 to %d, or 0 for one per core", r.workers, maxWorkers)
 	}
-	if f.workers = r.workers; f.workers == 0 {
+	switch f.workers = r.workers; {
+	case f.workers > 0:
+	case f.iface != "":
+		f.workers = 1 // several need a bit for each packet, for ever
+	default:
 		f.workers = min(runtime.GOMAXPROCS(0), maxWorkers)
 	}
 	if fs.Changed("max-connections") && r.maxConnections < 1 {

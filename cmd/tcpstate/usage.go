@@ -87,8 +87,8 @@ How states end
       --fin-timeout D         how long an orphan stays in FIN-WAIT-2 (60s)
 
 How much of the machine
-      --workers N             follow connections on N cores (0: all); the report is
-                              the same
+      --workers N             follow connections on N cores (0: all, and one live);
+                              the report is the same
       --max-connections N     follow at most N at a time: the least useful is reported
                               as it stands and folded; --max-memory SIZE bounds what
       --max-memory SIZE       all of them take, as 512MiB (no bound on files, 512MiB
