@@ -63,6 +63,7 @@ func New(opts Options) *Report {
 		}
 		r.outs = append(r.outs, s)
 	}
+	r.tally.all, r.serv.all = !opts.Active(), !opts.Active()
 	byFinding := opts.Where != nil && opts.Where.findings
 	r.told = r.shows(PartConnections | PartTop)
 	if opts.Active() && r.shows(PartSummary) {

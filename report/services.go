@@ -16,6 +16,7 @@ const maxServices = 1 << 16
 
 // services gathers lives by server. Two of them can be merged.
 type services struct {
+	all    bool // lives are counted, none is left out
 	index  serviceIndex
 	pieces [][]serviceCount // of servicesPiece: counts are not moved as more come
 	rtts   []quantiles      // by serviceCount.rtt
@@ -95,6 +96,16 @@ func (s *services) add(l *tracker.Life) {
 	count(&v.server[l.Ends[1].State], 1)
 	if l.HandshakeRTT >= 0 {
 		s.rtt(v).add(l.HandshakeRTT)
+	}
+	if l.Resumes && s.all { // what was told of it before is taken back
+		v.connections--
+		if l.Midstream {
+			v.midstream--
+		}
+		v.closes[l.Was]--
+		v.resets[tracker.NoReset]--
+		v.client[l.WasIn[0]]--
+		v.server[l.WasIn[1]]--
 	}
 }
 

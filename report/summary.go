@@ -107,6 +107,7 @@ func (c statesJSON) MarshalJSON() ([]byte, error) {
 
 // tally counts lives for the summary.
 type tally struct {
+	all              bool // lives are counted, none is left out
 	lives, midstream uint64
 	closes           [tracker.NumCloseKinds]uint64
 	first            [tracker.ByBoth + 1]uint64
@@ -121,6 +122,15 @@ func (t *tally) add(l *tracker.Life) {
 	t.closes[l.Close]++
 	t.first[l.ClosedBy]++
 	t.resets[l.ResetAs]++
+	if l.Resumes && t.all { // what was told of it before is taken back
+		t.lives--
+		if l.Midstream {
+			t.midstream--
+		}
+		t.closes[l.Was]--
+		t.first[tracker.Nobody]--
+		t.resets[tracker.NoReset]--
+	}
 }
 
 // summary puts everything that was counted together. Of a selection nobody knows

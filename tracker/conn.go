@@ -26,6 +26,13 @@ type Conn struct {
 	firstFrame  uint64
 	continues   int64
 	incarnation uint32
+	was         toldOf // of what it resumes
+}
+
+// toldOf is what was told of a life that turned out to go on.
+type toldOf struct {
+	kind CloseKind
+	ends [2]State // client, server
 }
 
 // connFact is what was seen of a connection as a whole.
@@ -40,6 +47,8 @@ const (
 	carried                         // states came over from the number before
 	reported                        // the observer was told of this life
 	folded                          // it was folded after it was told
+	unfinished                      // it was folded, and nobody had closed it
+	resumes                         // it goes on with such a one
 	halfBefore                      // one end is presumed to have sent its FIN before the capture began
 )
 

@@ -99,6 +99,10 @@ func (t *Tracker) fold(e *entry, slot uint32) bool {
 	if x.mode |= folded; x.mode&begun != 0 {
 		x.mode |= reported
 	}
+	if kind, who, _ := c.closing(); who == Nobody && c.notes.class == NoReset && c.mode&(begun|reported) == begun {
+		x.mode |= unfinished
+		x.was = toldOf{kind, [2]State{c.at(c.client).state(), c.at(c.client ^ 1).state()}}
+	}
 	i, ok := t.table.shapes.find(&x)
 	if !ok || c.id > idMask {
 		return false
@@ -184,7 +188,7 @@ func (t *Tracker) restore(e *entry, r ref, k *capture.Key) {
 	x := &t.table.shapes.all[s.who>>idBits]
 	c := &e.conn
 	c.Key, c.id, c.continues, c.incarnation = *k, s.who&idMask, -1, x.incarnation
-	c.mode, c.client, c.roles = x.mode, x.client, x.roles
+	c.mode, c.client, c.roles, c.was = x.mode, x.client, x.roles, x.was
 	e.whole, e.stream = x.whole, StreamBase{s.base, x.known}
 	e.held = held{heldBrief: s.held}
 	end := s.at

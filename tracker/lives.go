@@ -93,6 +93,10 @@ func (t *Tracker) again(e *entry, slot uint32, fresh bool) {
 	if !fresh {
 		n.client, n.roles = old.client, old.roles
 		n.mode |= old.mode & (midstream | rolesFixed)
+		if old.mode&unfinished != 0 {
+			n.mode |= resumes
+			n.was = old.was
+		}
 	}
 	for i := range n.ends {
 		n.ends[i].count = counters{}

@@ -187,10 +187,16 @@ type Life struct {
 	VLAN        uint16 // of the first segment; capture.NoVLAN if untagged
 	Ends        [2]End // client, server
 
-	Close     CloseKind
-	ClosedBy  Who
-	CloseAt   uint64 // frame of the first FIN or of the RST that closed it; 0 if none
-	ResetAs   ResetClass
+	Close    CloseKind
+	ClosedBy Who
+	CloseAt  uint64 // frame of the first FIN or of the RST that closed it; 0 if none
+	ResetAs  ResetClass
+	// Resumes: it goes on with a life of the same 4-tuple that was told of before
+	// its end, for it had been quiet for long: with what close, and in which states
+	// of client and server. It is no connection more.
+	Resumes   bool
+	Was       CloseKind
+	WasIn     [2]State
 	Midstream bool
 	Ended     bool // both ends are CLOSED, or TIME-WAIT and CLOSED with time up; else still open when the capture ended
 

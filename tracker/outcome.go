@@ -231,6 +231,7 @@ func (c *Conn) life(cfg *Config) Life {
 		ResetAs: o.class, Midstream: c.mode&midstream != 0, Ended: c.mode&ended != 0, HandshakeRTT: -1,
 	}
 	l.Close, l.ClosedBy, l.CloseAt = c.closing()
+	l.Resumes, l.Was, l.WasIn = c.mode&resumes != 0, c.was.kind, c.was.ends
 	for i := range l.Ends {
 		side := c.client ^ uint8(i)
 		e := c.at(side)

@@ -160,6 +160,10 @@ func (z *packer) entry(e *entry) {
 	c.vlan, c.client, c.roles = z.u16(c.vlan), z.u8(c.client), RoleReason(z.u8(uint8(c.roles)))
 	c.mode = connFact(z.u16(uint16(c.mode)))
 	c.continues, c.incarnation = z.i(c.continues), uint32(z.u(uint64(c.incarnation)))
+	if z.any(c.mode&resumes != 0) {
+		c.was.kind = CloseKind(z.u8(uint8(c.was.kind)))
+		c.was.ends[0], c.was.ends[1] = State(z.u8(uint8(c.was.ends[0]))), State(z.u8(uint8(c.was.ends[1])))
+	}
 	e.whole.bits, e.whole.held = z.u8(e.whole.bits), z.u8(e.whole.held)
 	e.hash = z.u32(e.hash)
 	if h := &e.held; z.any(*h != held{}) {

@@ -72,6 +72,7 @@ type shape struct {
 	client      uint8
 	roles       RoleReason
 	incarnation uint32
+	was         toldOf
 	holder      uint8 // of the TIME-WAIT that runs: side, or 2
 	v6          bool
 	stub        bool
