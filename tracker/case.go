@@ -44,7 +44,7 @@ const (
 	SignLost                         // payload of it was lost on the way
 	SignBare                         // there may be no segment without SYN, FIN and RST, or an end sent nothing but SYN and RST
 	SignOpening                      // its opening is worth a look: see opening
-	SignClosing                      // its close is worth a look: see Conn.closed
+	SignClosing                      // its close is worth a look: see closing
 )
 
 // What says why a segment is on the trail, and what it is to its connection.

@@ -40,7 +40,7 @@ func (t *Tracker) tell(l *Life, e *entry, slot uint32) {
 		g = p.look(n)
 		k.sum(c, &g.course, nil)
 	}
-	k.Signs |= opening(&k.Ends) | c.closed(l, &k.Ends)
+	k.Signs |= opening(&k.Ends) | closing(&k.Ends, l.HalfClosedFor, c.notes.firstFin, c.notes.crossed)
 	switch {
 	case d != nil:
 		k.Trail.Events = d.trail(p, k.Trail.Events)
@@ -107,16 +107,15 @@ const (
 	Still = 1800 * ms
 )
 
-// closed tells whether a close by FIN is worth a look: the FINs crossed, or came
+// closing tells whether a close by FIN is worth a look: the FINs crossed, or came
 // Lingers apart or more; or the first came when nothing had been said for Still or
 // longer, or was not the last thing said.
-func (c *Conn) closed(l *Life, ends *[2]Account) Sign {
-	o := &c.notes
-	if o.firstFin == 0 {
+func closing(ends *[2]Account, half, firstFin int64, crossed bool) Sign {
+	if firstFin == 0 {
 		return 0
 	}
 	said := max(ends[Client].LastDataAt, ends[Server].LastDataAt)
-	if o.crossed || l.HalfClosedFor >= Lingers || said != 0 && (said > o.firstFin || o.firstFin-said >= Still) {
+	if crossed || half >= Lingers || said != 0 && (said > firstFin || firstFin-said >= Still) {
 		return SignClosing
 	}
 	return 0

@@ -21,6 +21,7 @@ type bound struct {
 	unpacked              int   // entries from which on others are packed
 	tight                 bool  // three quarters of the memory are used up
 	hand, residues, stubs uint32
+	sketch                uint32
 	pack                  uint32
 	parcel                uint64
 }
@@ -61,6 +62,8 @@ const (
 	dossierOctets  = 848
 	rareOctets     = 768
 	leafOctets     = 64
+	sketchOctets   = 320
+	strokesOctets  = 164
 )
 
 // octets is how many all lives take, those that gave way included: their room
@@ -68,7 +71,8 @@ const (
 func (t *Tracker) octets() int64 {
 	n := int64(t.table.entries.n)*entryOctets + int64(t.table.residues.n)*residueOctets + int64(t.table.stubs.n)*stubOctets +
 		int64(t.table.embryos.n)*embryoOctets + int64(t.table.wide.n)*addrsOctets + int64(t.table.cells)*bucketOctets +
-		int64(t.alarms.agendas.n)*agendaOctets + int64(t.table.parcels.n)*chunkOctets + int64(t.shelves.n)*notebookOctets
+		int64(t.alarms.agendas.n)*agendaOctets + int64(t.table.parcels.n)*chunkOctets + int64(t.shelves.n)*notebookOctets +
+		int64(t.table.sketches.n)*sketchOctets + int64(t.table.sketches.more.n)*strokesOctets
 	if t.obs.Case != nil {
 		n += int64(t.table.entries.n)*notebookOctets + int64(t.trails.leaves.used)*leafOctets +
 			int64(t.trails.dossiers.n)*dossierOctets + int64(t.trails.rares.n)*rareOctets
@@ -112,6 +116,9 @@ func (t *Tracker) evict() bool {
 		t.totals.Evicted++
 		return t.fold(t.table.at(slot), slot)
 	}
+	if t.table.sketches.inUse() > t.table.entries.inUse() {
+		return t.evictSketch()
+	}
 	var best uint32
 	var worth uint64
 	found := false
@@ -138,6 +145,34 @@ func (t *Tracker) evict() bool {
 		t.totals.Evicted++
 	}
 	return true
+}
+
+// evictSketch is evict, of a sketch. There has to be one.
+func (t *Tracker) evictSketch() bool {
+	p := &t.table.sketches
+	var best uint32
+	var worth uint64
+	found := false
+	for i := uint32(0); i < p.n && (i < evictLook || !found); i++ {
+		at := t.bound.sketch % p.n
+		t.bound.sketch = at + 1
+		k := p.at(at)
+		if k.n == 0 { // free
+			continue
+		}
+		w := min(uint64(k.n), 3)<<62 | k.lastFrame&(1<<62-1)
+		if t.stages.all[k.stage].settled {
+			w &= 1<<62 - 1
+		}
+		if !found || w < worth {
+			best, worth, found = at, w, true
+		}
+	}
+	if !t.stages.all[p.at(best).stage].settled {
+		t.totals.Evicted++
+	}
+	slot := t.elaborate(kindSketch | (best + 1))
+	return t.fold(t.table.at(slot), slot)
 }
 
 // worth orders lives by how useful it is to go on with them: by what they are,

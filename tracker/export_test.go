@@ -42,3 +42,11 @@ func NewNumbers() *Numbers { return &Numbers{} }
 // Begin and Of are begin and of.
 func (n *Numbers) Begin(frame uint64)     { n.n.begin(frame) }
 func (n *Numbers) Of(frame uint64) uint64 { return n.n.of(frame) }
+
+// Sketched is how many lives are sketches, where there is one worker.
+func (p *Parallel) Sketched() int {
+	if len(p.workers) > 1 {
+		return 0
+	}
+	return p.workers[0].table.sketches.inUse()
+}

@@ -35,7 +35,7 @@ type leftover struct {
 
 // left appends the lives that are left.
 func (t *Tracker) left(all []leftover, worker int) []leftover {
-	all = slices.Grow(all, t.table.entries.inUse()+t.table.embryos.inUse()+t.table.parcels.used)
+	all = slices.Grow(all, t.table.entries.inUse()+t.table.embryos.inUse()+t.table.parcels.used+t.table.sketches.inUse())
 	for slot := range t.table.entries.n {
 		e := t.table.at(slot)
 		if e.conn.mode&(begun|reported) != begun {
@@ -50,6 +50,13 @@ func (t *Tracker) left(all []leftover, worker int) []leftover {
 	t.table.eachParcel(func(r ref, p parcel) {
 		all = append(all, leftover{math.MaxInt64, 0, p.id(), r, uint32(worker)})
 	})
+	for i := range t.table.sketches.n {
+		k := t.table.sketches.at(i)
+		if k.n == 0 {
+			continue
+		}
+		all = append(all, leftover{math.MaxInt64, 0, k.id, kindSketch | (i + 1), uint32(worker)})
+	}
 	for i := range t.table.embryos.n {
 		if x := t.table.embryos.at(i); x.frame != 0 {
 			all = append(all, leftover{math.MaxInt64, 0, x.id, kindEmbryo | (i + 1), uint32(worker)})
@@ -69,6 +76,9 @@ func (t *Tracker) tellLeft(x leftover, asCase bool, o Observer) {
 	case kindParcel:
 		slot = t.open(x.at)
 		defer t.shut(slot)
+	case kindSketch:
+		slot = t.full(t.table.sketches.at(x.at&indexMask - 1))
+		defer t.release(slot)
 	case kindEmbryo:
 		slot = t.gestate(t.table.embryos.at(x.at&indexMask-1), 0)
 		defer t.release(slot)

@@ -36,6 +36,10 @@ func (t *Tracker) foldDue(frame uint64) {
 	t.flooded = 2*t.opening > t.passing
 	t.opening, t.passing = 0, 0
 	t.folds.turn(int64(frame), func(r ref) (int64, uint64, bool) {
+		if r&kindMask == kindSketch {
+			k := t.table.sketches.at(r&indexMask - 1)
+			return k.foldAt, k.id, k.foldAt != 0
+		}
 		e := t.table.at(r - 1)
 		return e.foldAt, e.conn.id, e.foldAt != 0
 	})
@@ -50,6 +54,23 @@ func (t *Tracker) foldDue(frame uint64) {
 			t.fetch(due[i:min(i+ahead, len(due))])
 		}
 		t.instant.phase, t.instant.at, t.instant.id = folding, a.due, a.id
+		if a.ref&kindMask == kindSketch {
+			k := t.table.sketches.at(a.ref&indexMask - 1)
+			if k.foldAt != a.due {
+				continue
+			}
+			k.foldAt = 0
+			if !t.stages.all[k.stage].settled {
+				continue
+			}
+			if at := t.notYet(t.sketchFold(k), frame, k.lastFrame, k.last); at != 0 {
+				k.foldAt = at
+				t.folds.add(at, k.id, a.ref)
+				continue
+			}
+			t.settle(a.ref)
+			continue
+		}
 		slot := a.ref - 1
 		e := t.table.at(slot)
 		if e.foldAt != a.due {
@@ -59,12 +80,7 @@ func (t *Tracker) foldDue(frame uint64) {
 		if !e.conn.settled() {
 			continue
 		}
-		at := t.foldFrame(&e.conn)
-		if t.now-e.conn.last < foldQuiet && !t.flooded && !t.bound.tight {
-			at = max(at, int64(frame+t.cfg.Fold/2))
-			at = min(at, int64(e.conn.lastFrame+8*t.cfg.Fold))
-		}
-		if t.folds.day(at) > t.folds.today {
+		if at := t.notYet(t.foldFrame(&e.conn), frame, e.conn.lastFrame, e.conn.last); at != 0 {
 			e.foldAt = at
 			t.folds.add(at, e.conn.id, slot+1)
 			continue
@@ -75,34 +91,50 @@ func (t *Tracker) foldDue(frame uint64) {
 	t.foldNext = (frame>>t.folds.shift + 1) << t.folds.shift
 }
 
+// notYet is the frame at which a life has to be looked at again that was to be folded at
+// the frame at; 0 if it is to be folded now. Its latest segment had the frame and time last.
+func (t *Tracker) notYet(at int64, frame, lastFrame uint64, last int64) int64 {
+	if t.now-last < foldQuiet && !t.flooded && !t.bound.tight {
+		at = max(at, int64(frame+t.cfg.Fold/2))
+		at = min(at, int64(lastFrame+8*t.cfg.Fold))
+	}
+	if t.folds.day(at) > t.folds.today {
+		return at
+	}
+	return 0
+}
+
 // fetch touches what folding lives touches: they have been quiet for long, and
 // what is known of them lies far away.
 func (t *Tracker) fetch(due []alarm) {
 	for _, a := range due {
+		if a.ref&kindMask == kindSketch {
+			t.touched += t.table.sketches.touchAll(a.ref & indexMask - 1)
+			continue
+		}
 		t.touched += t.table.touchAll(a.ref)
 		if t.obs.Case != nil {
 			t.touched += uint64(t.books.at(a.ref - 1).head)
 		}
 	}
-	if t.obs.Case == nil {
-		return
-	}
 	for _, a := range due {
-		t.touched += t.books.at(a.ref - 1).touch(&t.trails)
+		switch {
+		case a.ref&kindMask == kindSketch:
+			k := t.table.sketches.at(a.ref&indexMask - 1)
+			t.touched += uint64(t.table.near(k.hash))
+			if k.more != 0 {
+				t.touched += uint64(t.table.sketches.more.at(k.more - 1).s[0].gap)
+			}
+		case t.obs.Case != nil:
+			t.touched += t.books.at(a.ref - 1).touch(&t.trails)
+		}
 	}
 }
 
 // fold tells of a life and leaves a residue of it. It reports whether it could.
 func (t *Tracker) fold(e *entry, slot uint32) bool {
 	c := &e.conn
-	x := e.shape()
-	if x.mode |= folded; x.mode&begun != 0 {
-		x.mode |= reported
-	}
-	if kind, who, _ := c.closing(); who == Nobody && c.notes.class == NoReset && c.mode&(begun|reported) == begun {
-		x.mode |= unfinished
-		x.was = toldOf{kind, [2]State{c.at(c.client).state(), c.at(c.client ^ 1).state()}}
-	}
+	x := e.foldShape()
 	i, ok := t.table.shapes.find(&x)
 	if !ok || c.id > idMask {
 		return false
@@ -135,6 +167,20 @@ func (t *Tracker) fold(e *entry, slot uint32) bool {
 	}
 	t.release(slot)
 	return true
+}
+
+// foldShape is the shape that it is folded to.
+func (e *entry) foldShape() shape {
+	c := &e.conn
+	x := e.shape()
+	if x.mode |= folded; x.mode&begun != 0 {
+		x.mode |= reported
+	}
+	if kind, who, _ := c.closing(); who == Nobody && c.notes.class == NoReset && c.mode&(begun|reported) == begun {
+		x.mode |= unfinished
+		x.was = toldOf{kind, [2]State{c.at(c.client).state(), c.at(c.client ^ 1).state()}}
+	}
+	return x
 }
 
 // unfold makes an entry of what was folded at r, and returns its slot.

@@ -22,6 +22,9 @@ type Config struct {
 	// Unpacked is how many lives are held at hand, 0 for no bound; the others are
 	// packed (parcel.go). Under MaxMemory there is a bound by itself.
 	Unpacked int
+	// Unsketched: ordinary lives are followed as all others are (sketch.go). It
+	// shows nowhere but in time and memory.
+	Unsketched bool
 	// MaxConnections bounds how many lives are followed at a time, MaxMemory
 	// the octets that all lives may take, told ones included; 0 is no bound.
 	// Where a bound is reached the least useful lives give way (evict.go), and

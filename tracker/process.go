@@ -67,6 +67,10 @@ func (t *Tracker) prefetch(segs []capture.Segment) {
 		}
 	}
 	for _, r := range at[:n] {
+		if r&kindMask == kindSketch {
+			t.touched += t.table.sketches.touch(r&indexMask - 1)
+			continue
+		}
 		if r == 0 || r&kindMask != kindEntry {
 			continue
 		}
@@ -126,6 +130,9 @@ func (t *Tracker) advance(now int64) {
 		case kindResidue:
 			t.expireFolded(a.ref, a.due)
 			continue
+		case kindSketch:
+			t.ring(a.ref, a.due)
+			continue
 		}
 		slot := a.ref - 1
 		if a.ref&kindMask == kindParcel {
@@ -151,6 +158,9 @@ func (t *Tracker) dueOf(r ref) (at int64, id uint64, ok bool) {
 	case kindEmbryo:
 		s := t.table.embryos.at(r&indexMask - 1)
 		return s.due(), s.id, s.due() != 0
+	case kindSketch:
+		k := t.table.sketches.at(r&indexMask - 1)
+		return k.queued, k.id, k.queued != 0
 	case kindParcel:
 		p := t.table.parcels.at(r)
 		if p == nil || p.due() == 0 {

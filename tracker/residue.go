@@ -131,6 +131,9 @@ func (t *table) names(r ref, k *capture.Key) bool {
 		n, v6 = &s.name, t.shapes.all[s.who>>idBits].v6
 	case kindParcel:
 		return t.parcels.at(r).of(k)
+	case kindSketch:
+		s := t.sketches.at(r&indexMask - 1)
+		n, v6 = &s.name, s.bits&sketchV6 != 0
 	case kindEmbryo:
 		s := t.embryos.at(r&indexMask - 1)
 		n, v6 = &s.name, s.v6

@@ -16,6 +16,7 @@ type table struct {
 	residues pool[residue]
 	stubs    pool[stub]
 	embryos  pool[embryo]
+	sketches sketches
 	parcels  parcels
 	wide     pool[addrs]
 	shapes   shapes
@@ -50,6 +51,7 @@ const (
 	kindStub
 	kindEmbryo
 	kindParcel
+	kindSketch
 	kindMask  = 7 << 29
 	indexMask = 1<<29 - 1
 )
@@ -70,7 +72,7 @@ type entry struct {
 }
 
 // lives is how many lives are followed.
-func (t *table) lives() int { return t.entries.inUse() + t.parcels.used }
+func (t *table) lives() int { return t.entries.inUse() + t.parcels.used + t.sketches.inUse() }
 
 // at returns the entry in a slot.
 func (t *table) at(slot uint32) *entry { return t.entries.at(slot) }

@@ -27,7 +27,10 @@ type Tracker struct {
 	quotes []capture.Quote // of the batch in hand
 	books  books
 	trails trails
-	told   Case // reused
+	told   Case // reused, as last
+	last   Life
+	stages stages
+	draws  bool // ordinary lives are sketched
 	// Only for Observer.Step: what elapsed since the last step, by slot, and of
 	// folded lives, by id.
 	timers  map[uint32][]Transition
@@ -81,6 +84,7 @@ func New(cfg Config, obs Observer) *Tracker {
 		t.timers, t.elapsed = map[uint32][]Transition{}, map[uint64][]Transition{}
 	}
 	t.trails.trailFor = obs.Trails
+	t.draws = obs.Transition == nil && obs.Step == nil && !cfg.Unsketched
 	t.alarms.shift = alarmShift
 	t.folds.shift = uint(max(0, bits.Len64(cfg.Fold)-6))
 	t.nextAlarm, t.foldNext = math.MinInt64, 1<<t.folds.shift
@@ -159,9 +163,16 @@ func (t *Tracker) segment(s *capture.Segment) {
 	case !found && t.flooded && t.conceives(s):
 		t.conceive(s)
 		return
+	case !found && t.sketched(s):
+		return
 	case !found:
 		t.room()
 		slot = t.table.add(&s.Key, s.Hash)
+	case at&kindMask == kindSketch:
+		if t.draw(at, s) {
+			return
+		}
+		slot = t.elaborate(at)
 	case at&kindMask == kindParcel:
 		slot = t.unpack(at)
 	case at&kindMask == kindEmbryo:

@@ -3,6 +3,8 @@ package tracker
 import (
 	"encoding/binary"
 	"slices"
+
+	"tcpstate/capture"
 )
 
 // journal is the worker's half of Usage: it writes down what the connections of
@@ -43,45 +45,68 @@ const logFull = 4096
 // full reports that the log should be handed on before more is followed.
 func (j *journal) full() bool { return len(j.log.gains) >= logFull }
 
+// subject is what of a connection its gains say.
+type subject struct {
+	key      capture.Key
+	first    uint64 // its first frame
+	finFrame uint64 // of its first FIN, 0 none, which
+	finSide  uint8  // sent
+	client   uint8  // side
+	syn      bool   // it begins, or tries anew, with the client's SYN now
+}
+
+// moment is when a connection changed.
+type moment struct {
+	time  int64
+	where uint64   // the frame; in gains, above the client's port
+	life  uint64   // see lifeID
+	timer standing // gainTimer, if it was one
+}
+
 // follow writes down how a connection that changed now counts.
 func (j *journal) follow(c *Conn, h *held, k *sink) {
 	was := h.what.in()
-	turned := h.what.side() != c.client
-	if turned {
+	if h.what.side() != c.client {
 		was = 0
 	}
 	want := c.counts(was)
-	if want == was && !turned {
+	if want == was && h.what.side() == c.client {
 		return
 	}
-	frame, timer := k.frame, standing(0)
-	if frame == 0 {
-		frame, timer = c.lastFrame, gainTimer // it took back what hid it, or ended it
+	cl := c.at(c.client)
+	x := subject{key: c.Key, first: c.firstFrame, finFrame: c.notes.finFrame, finSide: c.notes.finSide,
+		client: c.client, syn: cl.state() == SynSent && cl.synAt == k.now}
+	m := moment{time: k.now, where: k.frame, life: lifeID(c.id, c.incarnation)}
+	if k.frame == 0 {
+		m.where, m.timer = c.lastFrame, gainTimer // it took back what hid it, or ended it
 	}
-	port := c.Key.LoPort
-	if c.client != 0 {
-		port = c.Key.HiPort
+	j.change(&x, h, m, want)
+}
+
+// change writes down that a connection now counts in want.
+func (j *journal) change(x *subject, h *held, m moment, want counted) {
+	was := h.what.in()
+	turned := h.what.side() != x.client
+	if turned {
+		was = 0
 	}
-	m := moment{k.now, frame<<portBits | uint64(port), lifeID(c.id, c.incarnation), timer}
+	port := x.key.LoPort
+	if x.client != 0 {
+		port = x.key.HiPort
+	}
+	frame := m.where
+	m.where = frame<<portBits | uint64(port)
 	j.out(&h.heldBrief, &m, h.what.in()&^was|was&^want)
 	if turned {
 		*h = held{}
-		if c.client != 0 {
+		if x.client != 0 {
 			h.what = standSide
 		}
 	}
 	if in := want &^ was; in != 0 {
-		j.in(c, h, &m, was, in, k)
+		j.in(x, h, &m, was, in, frame)
 	}
 	h.what = h.what.with(want)
-}
-
-// moment is what the gains of one change share.
-type moment struct {
-	time  int64
-	where uint64
-	life  uint64
-	timer standing // gainTimer, if it was one
 }
 
 // out writes down that the connection stands in some counts no more.
@@ -93,14 +118,12 @@ func (j *journal) out(h *heldBrief, m *moment, bits counted) {
 }
 
 // in writes down that it comes to stand in some, having stood in others.
-func (j *journal) in(c *Conn, h *held, m *moment, was, in counted, k *sink) {
-	if in&inAttempts != 0 {
-		if cl := c.at(c.client); cl.state() == SynSent && cl.synAt == k.now {
-			h.syn = uint32(k.frame)
-		}
+func (j *journal) in(x *subject, h *held, m *moment, was, in counted, frame uint64) {
+	if in&inAttempts != 0 && x.syn {
+		h.syn = uint32(frame)
 	}
-	j.find(c, &h.heldBrief, in)
-	if before, name := h.name, uint32(c.firstFrame); before != name {
+	j.find(x, &h.heldBrief, in)
+	if before, name := h.name, uint32(x.first); before != name {
 		h.name = name
 		if kept := h.what.in() &^ inOpened; kept != 0 {
 			j.write(&h.heldBrief, m, kept, gainRenamed, before)
@@ -110,11 +133,10 @@ func (j *journal) in(c *Conn, h *held, m *moment, was, in counted, k *sink) {
 	if was&inUsed != 0 {
 		bits &^= inOpened // it carries on a life that was opened
 	}
-	frame := m.where >> portBits
 	if bits != 0 {
 		from := uint32(0)
 		// The low half of a frame's number tells it from all near ones.
-		if ago := uint32(frame) - h.syn; h.syn != 0 && frame-uint64(ago) >= c.firstFrame {
+		if ago := uint32(frame) - h.syn; h.syn != 0 && frame-uint64(ago) >= x.first {
 			from = ago + 1
 		}
 		j.write(&h.heldBrief, m, bits, gainMore, from)
@@ -123,20 +145,20 @@ func (j *journal) in(c *Conn, h *held, m *moment, was, in counted, k *sink) {
 		return
 	}
 	// TIME-WAIT begins with the holder's own FIN, if it closed first.
-	for _, x := range [...]struct {
+	for _, w := range [...]struct {
 		bit  counted
 		side uint8
-	}{{inWait, c.client}, {inHeld, c.client ^ 1}} {
-		if in&x.bit == 0 {
+	}{{inWait, x.client}, {inHeld, x.client ^ 1}} {
+		if in&w.bit == 0 {
 			continue
 		}
 		from := uint32(0)
-		if c.notes.finSide == x.side && c.notes.finFrame != 0 {
-			if ago := frame - c.notes.finFrame; ago < 1<<32-1 {
+		if x.finSide == w.side && x.finFrame != 0 {
+			if ago := frame - x.finFrame; ago < 1<<32-1 {
 				from = uint32(ago) + 1
 			}
 		}
-		j.write(&h.heldBrief, m, x.bit, gainMore, from)
+		j.write(&h.heldBrief, m, w.bit, gainMore, from)
 	}
 }
 
@@ -208,11 +230,11 @@ func (c *Conn) counts(in counted) (want counted) {
 
 // find looks up the groups that the connection comes to count in: once for
 // each, as long as its roles stay.
-func (j *journal) find(c *Conn, h *heldBrief, in counted) {
+func (j *journal) find(x *subject, h *heldBrief, in counted) {
 	share := maxGroups / max(1, j.workers)
 	// What only was refused room as an attempt has another try when it opens.
 	if s := h.what.service(); s == 0 || s == noRoom && h.what.in()&^inOpened == 0 {
-		l, limit := listenerOf(&c.Key, c.client), share
+		l, limit := listenerOf(&x.key, x.client), share
 		if in&(inPair|inHeld) != 0 {
 			limit += share // attempts towards anywhere do not take the room of what opens
 		}
@@ -229,11 +251,11 @@ func (j *journal) find(c *Conn, h *heldBrief, in counted) {
 	if in&inPair == 0 || h.client != 0 {
 		return
 	}
-	host := &c.Key.Lo
-	if c.client != 0 {
-		host = &c.Key.Hi
+	host := &x.key.Lo
+	if x.client != 0 {
+		host = &x.key.Hi
 	}
-	if !c.Key.V6 {
+	if !x.key.V6 {
 		h.client = binary.BigEndian.Uint32(host[:])
 		return
 	}

@@ -1,0 +1,314 @@
+package tracker
+
+import "tcpstate/capture"
+
+// Most lives take an ordinary course: SYN, SYN,ACK, ACK, payload in order and
+// acknowledged, a FIN of each end. Of such a life there is nothing to say but its
+// numbers, and what its segments do to the states was seen in thousands of lives
+// before it. It is kept as a sketch: its segments, 20 octets each, the stage
+// that it has come to (stage.go), and the few numbers by which it is told whether
+// the next segment is ordinary, too (draw.go). When one is not, the sketch is
+// elaborated: its segments are applied, one after the other, to an entry, as if it
+// had been one from the beginning. When the life is over, it is told from the
+// segments (settle.go).
+//
+// Whether lives are sketched shows nowhere. They are not where transitions or steps
+// are asked for, which only Conn.apply tells.
+
+// sketch is an ordinary life. What every segment touches stands first; by side of
+// the Key where there are two.
+type sketch struct {
+	name      name
+	hash      uint32
+	last      int64 // the latest segment's time
+	lastFrame uint64
+	nxt       [2]uint32 // SND.NXT
+	una       [2]uint32 // SND.UNA
+	edge      [2]uint32 // of the window that the other end offers
+	stage     uint16
+	n         uint8 // segments
+	bits      sketchBits
+	more      uint32 // the first further leaf; 0 none
+
+	due    int64 // not later than its first timer; 0 none runs
+	queued int64 // as entry.queued
+	foldAt int64 // as entry.foldAt
+	id     uint64
+	frame  uint64 // the first
+	start  int64
+	held   held
+
+	finAt    int64 // the first FIN
+	finFrame uint64
+	twSince  int64     // entered TIME-WAIT; 0 nobody did
+	stamp    [2]uint32 // the timestamp of its SYN or SYN,ACK
+	iss      [2]uint32
+	mss      [2]uint16
+	vlan     uint16
+	opts     [2]uint8 // of its SYN or SYN,ACK
+	scale    [2]uint8 // the same: Segment.WScale
+	ttl      [2]uint8
+	strokes  [sketchInline]stroke
+}
+
+type sketchBits uint8
+
+const (
+	sketchV6     sketchBits = 1 << iota
+	sketchClient            // the client is side 1
+	sketchScaled            // both ends scale their windows
+)
+
+// client is the client's side.
+func (k *sketch) client() uint8 { return uint8(k.bits / sketchClient & 1) }
+
+// stroke is one segment of a sketch. What it leaves out follows from those before.
+type stroke struct {
+	gap    uint32 // since the one before, ns; or us with strokeMicro
+	frame  uint32 // flags, and above them frames since the one before
+	tsVal  uint16 // since sketch.stamp, with strokeTS
+	tsEcr  uint16 // since the peer's
+	len    uint16
+	lag    uint16 // octets of the peer that it leaves unacknowledged
+	window uint16
+	ipID   uint16
+}
+
+// The flags of a stroke. SYN is of the first two alone, and ACK of all but the first.
+const (
+	strokeSide = 1 << iota
+	strokeFin
+	strokePush
+	strokeECE
+	strokeCWR
+	strokeTS
+	strokeMicro
+	strokeFrames = 8
+)
+
+const (
+	sketchInline = 7 // strokes in the sketch itself
+	sketchMax    = jotMax
+	strokesMore  = 8 // in a further leaf
+)
+
+// strokes is a further leaf.
+type strokes struct {
+	s    [strokesMore]stroke
+	next uint32 // index plus one
+}
+
+// sketches are all of them.
+type sketches struct {
+	pool[sketch]
+	more pool[strokes]
+}
+
+// add makes room for one stroke more of k, and returns it.
+func (p *sketches) add(k *sketch) *stroke {
+	i := int(k.n)
+	k.n++
+	if i < sketchInline {
+		return &k.strokes[i]
+	}
+	i -= sketchInline
+	at := &k.more
+	for ; i >= strokesMore; i -= strokesMore {
+		at = &p.more.at(*at - 1).next
+	}
+	if i == 0 {
+		*at = p.more.take() + 1
+	}
+	return &p.more.at(*at - 1).s[i]
+}
+
+// drop gives back what the sketch i takes.
+func (p *sketches) drop(i uint32) {
+	for m := p.at(i).more; m != 0; {
+		next := p.more.at(m - 1).next
+		p.more.put(m - 1)
+		m = next
+	}
+	p.put(i)
+}
+
+// tracer reads the segments of a sketch, in order.
+type tracer struct {
+	*sketch
+	of   *sketches
+	leaf *strokes
+	seg  capture.Segment // the latest read
+	at   [2]uint32       // SND.NXT as of that
+	i    int
+}
+
+// trace begins to read k, which is one of t's.
+func (t *Tracker) trace(k *sketch) tracer {
+	r := tracer{sketch: k, of: &t.table.sketches, at: k.iss}
+	r.seg.Key = t.table.key(&k.name, k.bits&sketchV6 != 0)
+	r.seg.Hash, r.seg.VLAN, r.seg.Time, r.seg.Frame = k.hash, k.vlan, k.start, k.frame
+	return r
+}
+
+// next reads one segment into seg, if there is one.
+func (r *tracer) next() bool {
+	if r.i == int(r.n) {
+		return false
+	}
+	p := r.stroke()
+	s := &r.seg
+	x := uint8(p.frame & strokeSide)
+	y := x ^ 1
+	gap := int64(p.gap)
+	if p.frame&strokeMicro != 0 {
+		gap *= 1000
+	}
+	s.Time += gap
+	s.Frame += uint64(p.frame >> strokeFrames)
+	s.Side, s.Seq, s.Len, s.Window, s.IPID, s.TTL = x, r.at[x], uint32(p.len), p.window, p.ipID, r.ttl[x]
+	s.Flags, s.Ack, s.Opts, s.WScale, s.MSS = capture.ACK, r.at[y]-uint32(p.lag), 0, capture.NoWScale, 0
+	s.TSVal, s.TSEcr = 0, 0
+	switch r.i {
+	case 0:
+		s.Flags, s.Ack = capture.SYN, 0
+	case 1:
+		s.Flags |= capture.SYN
+	}
+	if r.i < 2 {
+		s.Opts, s.WScale, s.MSS = r.opts[x], r.scale[x], r.mss[x]
+	} else if p.frame&strokeTS != 0 {
+		s.Opts = capture.OptTS
+	}
+	if p.frame&strokeTS != 0 {
+		s.TSVal = r.stamp[x] + uint32(p.tsVal)
+		if r.i > 0 {
+			s.TSEcr = r.stamp[y] + uint32(p.tsEcr)
+		}
+	}
+	if p.frame&strokeFin != 0 {
+		s.Flags |= capture.FIN
+	}
+	if p.frame&strokePush != 0 {
+		s.Flags |= capture.PSH
+	}
+	if p.frame&strokeECE != 0 {
+		s.Flags |= capture.ECE
+	}
+	if p.frame&strokeCWR != 0 {
+		s.Flags |= capture.CWR
+	}
+	r.at[x] += s.SeqLen()
+	r.i++
+	return true
+}
+
+// stroke is the one that is read next.
+func (r *tracer) stroke() *stroke {
+	if r.i < sketchInline {
+		return &r.strokes[r.i]
+	}
+	i := (r.i - sketchInline) % strokesMore
+	switch {
+	case r.leaf == nil:
+		r.leaf = r.of.more.at(r.more - 1)
+	case i == 0:
+		r.leaf = r.of.more.at(r.leaf.next - 1)
+	}
+	return &r.leaf.s[i]
+}
+
+// replay makes of an entry that is zero what it would be, had it been given the
+// segments of k. Nobody is told; with n they are written down, too. It returns in
+// what the connection counts.
+func (t *Tracker) replay(e *entry, k *sketch, n *notebook) (in counted) {
+	r := t.trace(k)
+	c := &e.conn
+	e.hash, c.Key, c.id, c.continues = k.hash, r.seg.Key, k.id, -1
+	quiet := sink{cfg: &t.cfg}
+	for r.next() {
+		s := &r.seg
+		if r.i == 1 {
+			e.stream, e.whole = OpenStream(s), OpenCompleteness(s)
+		} else {
+			e.stream.learn(s)
+			e.whole.Apply(s)
+		}
+		quiet.moved = false
+		if n == nil {
+			c.apply(&quiet, s)
+		} else {
+			was := c.prior(s)
+			class := c.apply(&quiet, s)
+			t.write(n, c, s, class, &was)
+		}
+		if t.obs.Zeek {
+			e.zeek.apply(s, &t.spill)
+		}
+		if quiet.moved {
+			in = c.counts(in)
+		}
+	}
+	e.held = k.held
+	if c.over() {
+		c.mode |= ended
+		e.endAt, e.endFr = c.last, c.lastFrame
+	}
+	return in
+}
+
+// elaborate makes an entry of the sketch at r, and returns its slot.
+func (t *Tracker) elaborate(r ref) uint32 {
+	t.spare()
+	i := r&indexMask - 1
+	k := t.table.sketches.at(i)
+	slot := t.full(k)
+	e := t.table.at(slot)
+	t.table.move(k.hash, r, slot+1)
+	d := e.conn.due()
+	if e.conn.mode&ended != 0 {
+		if leave := e.endAt + int64(t.cfg.Linger); d == 0 || leave < d {
+			d = leave
+		}
+	}
+	if e.queued = d; d != 0 {
+		t.alarms.add(d, k.id, slot+1)
+		t.nextAlarm = min(t.nextAlarm, d)
+	}
+	if e.foldAt = k.foldAt; e.foldAt != 0 {
+		t.folds.add(e.foldAt, k.id, slot+1)
+	}
+	t.discard(i)
+	return slot
+}
+
+// full fills an entry, which the table does not know yet, with what k would be.
+func (t *Tracker) full(k *sketch) (slot uint32) {
+	slot = t.table.entries.take()
+	var n *notebook
+	if t.obs.Case != nil {
+		n = t.books.at(slot)
+	}
+	t.replay(t.table.at(slot), k, n)
+	return slot
+}
+
+// discard gives back a sketch that the table does not know any more.
+func (t *Tracker) discard(i uint32) {
+	if k := t.table.sketches.at(i); k.bits&sketchV6 != 0 {
+		t.table.wide.put(k.name.a)
+	}
+	t.table.sketches.drop(i)
+}
+
+// touch reads the lines of a sketch that a segment touches. What it returns means
+// nothing.
+func (p *sketches) touch(i uint32) uint64 {
+	k := p.at(i)
+	return uint64(k.hash) + uint64(k.due) + uint64(k.vlan) + uint64(k.strokes[3].gap)
+}
+
+// touchAll reads the rest of them, too.
+func (p *sketches) touchAll(i uint32) uint64 {
+	k := p.at(i)
+	return p.touch(i) + uint64(k.strokes[0].gap) + uint64(k.strokes[sketchInline-1].gap)
+}
