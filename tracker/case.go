@@ -40,7 +40,7 @@ const (
 	SignSelf                         // both ends are the same endpoint
 	SignBothOpened                   // bare SYNs of both ends
 	SignUnseen                       // octets acknowledged that were never seen
-	SignOpen                         // not over when the capture ended
+	SignOpen                         // not over when the capture ended, nor in TIME-WAIT
 	SignLost                         // payload of it was lost on the way
 	SignBare                         // there may be no segment without SYN, FIN and RST, or an end sent nothing but SYN and RST
 	SignOpening                      // its opening is worth a look: see opening

@@ -144,7 +144,7 @@ func (c *Conn) signs(l *Life) (s Sign) {
 		{cl.count.packets == 0 || sv.count.packets == 0, SignOneSided},
 		{c.Key.Self(), SignSelf},
 		{cl.is(sentSyn) && sv.is(sentSyn) && !c.Key.Self(), SignBothOpened},
-		{!l.Ended, SignOpen},
+		{!l.Ended && !c.settled(), SignOpen},
 	} {
 		if x.is {
 			s |= x.sign

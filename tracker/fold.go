@@ -109,7 +109,7 @@ func (t *Tracker) notYet(at int64, frame, lastFrame uint64, last int64) int64 {
 func (t *Tracker) fetch(due []alarm) {
 	for _, a := range due {
 		if a.ref&kindMask == kindSketch {
-			t.touched += t.table.sketches.touchAll(a.ref & indexMask - 1)
+			t.touched += t.table.sketches.touchAll(a.ref&indexMask - 1)
 			continue
 		}
 		t.touched += t.table.touchAll(a.ref)

@@ -28,14 +28,14 @@ func (t *Tracker) settle(r ref) bool {
 			return t.fold(t.table.at(slot), slot)
 		}
 		l, c := &t.last, &t.told
+		if t.obs.Zeek {
+			t.zeekOf(k, l)
+		}
 		if t.obs.Case != nil {
 			c.Trail.Events, c.Trail.Quotes, c.Trail.Missing = c.Trail.Events[:0], c.Trail.Quotes[:0], 0
 			t.obs.Case(c)
 		}
 		if t.obs.Life != nil {
-			if t.obs.Zeek {
-				t.zeekOf(k, l)
-			}
 			t.obs.Life(l)
 		}
 	}
@@ -79,6 +79,7 @@ func (t *Tracker) sketchShape(k *sketch, st *stage) uint32 {
 	if !o.known {
 		o.known = true
 		o.life = c.life(&t.cfg)
+		o.life.Ends[0].Bytes, o.life.Ends[1].Bytes = 0, 0
 		o.life.Completeness = e.whole.Value()
 		o.signs = SignLife | c.signs(&o.life)
 		o.crossed = c.notes.crossed
@@ -97,7 +98,7 @@ func (t *Tracker) account(k *sketch, o *outline) bool {
 	r := t.trace(k)
 	l.ID, l.Key, l.Client = k.id, r.seg.Key, cl
 	l.Start, l.End, l.FirstFrame, l.LastFrame, l.VLAN = k.start, k.last, k.frame, k.lastFrame, k.vlan
-	l.CloseAt = k.finFrame
+	l.CloseAt, l.DoneAt, l.HandshakeRTT = k.finFrame, 0, -1
 	c.Life, c.Now, c.Ends, c.Idle, c.IdleFrames = l, t.now, [2]Account{}, 0, [2]uint64{}
 	var speaker *Account
 	var pending [2]struct { // whose acknowledgment by an end is awaited, see Endpoint.await
@@ -130,8 +131,11 @@ func (t *Tracker) account(k *sketch, o *outline) bool {
 		case a.SpokeFrame == 0:
 			a.SpokeAt, a.SpokeFrame = s.Time, s.Frame
 		}
-		if r.i == 3 {
-			l.DoneAt, l.HandshakeRTT = s.Time, s.Time-k.start
+		if i == Client && l.DoneAt == 0 {
+			l.DoneAt = s.Time
+			if d := s.Time - k.start; d > 0 {
+				l.HandshakeRTT = d
+			}
 		}
 		if p.at != 0 && int32(s.Ack-p.end) >= 0 {
 			if d := s.Time - p.at; d > 0 && (a.RTT == 0 || d < a.RTT) {

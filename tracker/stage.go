@@ -22,7 +22,7 @@ type stages struct {
 
 const (
 	unknown = 0 // nobody took the turn yet
-	departs  = 1 // the life is not ordinary any more
+	departs = 1 // the life is not ordinary any more
 
 	// maxStages bounds the stages. There are some hundreds.
 	maxStages = 1 << 12
