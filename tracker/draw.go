@@ -86,6 +86,12 @@ func (p *stroke) set(s *capture.Segment, k *sketch, gap uint64, frames uint64, l
 	}
 	c := uint32(s.Flags)
 	f |= c&uint32(capture.FIN)<<1 | c&uint32(capture.PSH)>>1 | c&uint32(capture.ECE|capture.CWR)>>3 // strokeFin, Push, ECE, CWR
+	if c&uint32(capture.RST) != 0 {
+		f |= strokeRst
+		if c&uint32(capture.ACK) != 0 {
+			f |= strokePush
+		}
+	}
 	p.gap, p.frame, p.len, p.lag, p.window, p.ipID = uint32(gap), f, uint16(s.Len), uint16(lag), s.Window, s.IPID
 }
 
@@ -97,24 +103,21 @@ func (t *Tracker) draw(r ref, s *capture.Segment) bool {
 	y := x ^ 1
 	frames := s.Frame - k.lastFrame
 	gap := s.Time - k.last
-	if s.Mark != 0 || gap < 0 || gap >= idleFrom || frames-1 >= maxFrames-1 || s.Window == 0 || k.n == sketchMax ||
-		gap >= 1<<32 && gap%1000 != 0 {
+	if s.Mark != 0 || gap < 0 || gap >= idleFrom || frames-1 >= maxFrames-1 || k.n == sketchMax || gap >= 1<<32 && gap%1000 != 0 {
 		return false
 	}
-	if s.Flags&capture.SYN != 0 {
+	lag := k.nxt[y] - s.Ack
+	switch {
+	case s.Flags&capture.RST != 0:
+		return t.reset(r, k, s, uint64(gap), frames, lag)
+	case s.Window == 0:
+		return false
+	case s.Flags&capture.SYN != 0:
 		return t.answered(r, k, s, uint64(gap), frames)
 	}
 	fin := uint32(s.Flags & capture.FIN)
-	lag := k.nxt[y] - s.Ack
-	if s.Flags&^(plainFlags|capture.FIN) != capture.ACK || s.Opts&^capture.OptTS != 0 || s.WScale != capture.NoWScale || s.TTL != k.ttl[x] || k.n < 2 ||
-		s.Seq != k.nxt[x] || lag > k.nxt[y]-k.una[y] || lag > 1<<16-1 {
-		return false
-	}
-	if s.Opts != 0 {
-		if k.opts[x]&capture.OptTS == 0 || s.TSVal-k.stamp[x] > 1<<16-1 || s.TSEcr-k.stamp[y] > 1<<16-1 {
-			return false
-		}
-	} else if s.TSVal|s.TSEcr != 0 {
+	if s.Flags&^(plainFlags|capture.FIN) != capture.ACK || k.n < 2 || s.Seq != k.nxt[x] || lag > k.nxt[y]-k.una[y] || lag > 1<<16-1 ||
+		s.TTL != k.ttl[x] || !k.holds(s) {
 		return false
 	}
 	// What the states depend on, in one number.
@@ -141,19 +144,25 @@ func (t *Tracker) draw(r ref, s *capture.Segment) bool {
 	if k.una[x] == k.nxt[x] {
 		code |= codeIdle
 	}
-	st := t.stages.all[k.stage]
+	st, late := t.stages.all[k.stage], false
 	switch {
+	case st.over:
+		return false
 	case st.fin[x] && code&(codeFin|codeData) != 0:
 		return false
 	case !st.fin[y]:
 	case lag != 0 || s.Len > 0:
 		return false // sent before the FIN came, or towards a side that sent it
 	case fin != 0 && !st.took[x] && s.Time-k.finAt > promptFin:
-		return false
+		late = true
 	}
 	to := &st.turns[code]
-	if to.next == unknown {
-		t.learn(to, k, s)
+	switch {
+	case late:
+		by := t.learnt(k, s) // it depends on what was measured
+		to = &by
+	case to.next == unknown:
+		*to = t.learnt(k, s)
 	}
 	if to.next == departs || k.n >= openingMax && !t.stages.all[to.next].spoke {
 		return false
@@ -179,6 +188,48 @@ func (t *Tracker) draw(r ref, s *capture.Segment) bool {
 	return true
 }
 
+// holds reports that nothing of the options of a segment other than SYN would be lost.
+func (k *sketch) holds(s *capture.Segment) bool {
+	x := s.Side & 1
+	switch {
+	case s.Opts == 0:
+		return s.TSVal|s.TSEcr == 0 && s.WScale == capture.NoWScale
+	case s.Opts != capture.OptTS || s.WScale != capture.NoWScale:
+		return false
+	}
+	return k.opts[x]&capture.OptTS != 0 && s.TSVal-k.stamp[x] <= 1<<16-1 && s.TSEcr-k.stamp[x^1] <= 1<<16-1
+}
+
+// reset adds a RST that ends both ends. What it is depends on times and numbers, so
+// that Conn.apply is asked about each.
+func (t *Tracker) reset(r ref, k *sketch, s *capture.Segment, gap, frames uint64, lag uint32) bool {
+	x := s.Side & 1
+	refused := k.n == 1 && x != k.client() && s.Seq == 0
+	if s.Flags&^(capture.RST|capture.ACK) != 0 || s.Len != 0 || !refused && (k.n < 2 || s.Seq != k.nxt[x] || s.TTL != k.ttl[x]) || !k.holds(s) {
+		return false
+	}
+	if s.Flags&capture.ACK == 0 {
+		if lag = 0; s.Ack != 0 {
+			return false
+		}
+	} else if lag > 1<<16-1 {
+		return false
+	}
+	to := t.learnt(k, s)
+	if to.next == departs || !t.stages.all[to.next].over {
+		return false
+	}
+	if refused {
+		k.iss[x], k.ttl[x] = s.Seq-1, s.TTL // StreamBase.learn
+	}
+	t.table.sketches.add(k).set(s, k, gap, frames, lag)
+	k.last, k.lastFrame = s.Time, s.Frame
+	t.totals.Segments++
+	t.totals.Resets[t.stages.all[to.next].reset]++
+	t.turn(r, k, &to, s)
+	return true
+}
+
 // answered adds the SYN,ACK.
 func (t *Tracker) answered(r ref, k *sketch, s *capture.Segment, gap, frames uint64) bool {
 	x := s.Side & 1
@@ -189,7 +240,7 @@ func (t *Tracker) answered(r ref, k *sketch, s *capture.Segment, gap, frames uin
 	}
 	to := &t.stages.all[k.stage].answer[s.Opts/capture.OptWScale&1]
 	if to.next == unknown {
-		t.learn(to, k, s)
+		*to = t.learnt(k, s)
 	}
 	if to.next == departs {
 		return false
@@ -232,7 +283,10 @@ func (t *Tracker) turn(r ref, k *sketch, to *turn, s *capture.Segment) {
 	for _, m := range to.moves[:to.n] {
 		t.census.move(m[0].state(), m[0].certainty(), m[1].state(), m[1].certainty(), s.Time)
 	}
-	if is.timers != was.timers {
+	switch {
+	case is.over:
+		k.due = s.Time + int64(t.cfg.Linger)
+	case is.timers != was.timers:
 		k.wait(t, was, is, s.Time)
 	}
 	if is.in != was.in {

@@ -55,7 +55,11 @@ func (t *Tracker) left(all []leftover, worker int) []leftover {
 		if k.n == 0 {
 			continue
 		}
-		all = append(all, leftover{math.MaxInt64, 0, k.id, kindSketch | (i + 1), uint32(worker)})
+		x := leftover{math.MaxInt64, 0, k.id, kindSketch | (i + 1), uint32(worker)}
+		if t.stages.all[k.stage].over {
+			x.endAt, x.endFr = k.last, k.lastFrame
+		}
+		all = append(all, x)
 	}
 	for i := range t.table.embryos.n {
 		if x := t.table.embryos.at(i); x.frame != 0 {
@@ -71,14 +75,24 @@ func (t *Tracker) tellLeft(x leftover, asCase bool, o Observer) {
 	if asCase && o.Case == nil || !asCase && o.Life == nil {
 		return
 	}
+	if asCase {
+		o.Life = nil
+	} else {
+		o.Case = nil
+	}
 	slot := x.at - 1
 	switch x.at & kindMask {
+	case kindSketch:
+		k := t.table.sketches.at(x.at&indexMask - 1)
+		if t.account(k) || !asCase {
+			t.tellSketch(k, o)
+			return
+		}
+		slot = t.full(k)
+		defer t.release(slot)
 	case kindParcel:
 		slot = t.open(x.at)
 		defer t.shut(slot)
-	case kindSketch:
-		slot = t.full(t.table.sketches.at(x.at&indexMask - 1))
-		defer t.release(slot)
 	case kindEmbryo:
 		slot = t.gestate(t.table.embryos.at(x.at&indexMask-1), 0)
 		defer t.release(slot)

@@ -10,6 +10,7 @@ type outline struct {
 	signs   Sign
 	spoke   [2]bool // client, server
 	crossed bool
+	byRst   bool         // what closed it is the RST
 	shape   [2][4]uint32 // of its residue: by whether it is IPv6, and which sides have something unacknowledged
 }
 
@@ -23,20 +24,12 @@ func (t *Tracker) settle(r ref) bool {
 		return false
 	}
 	if t.obs.Case != nil || t.obs.Life != nil {
-		if !t.account(k, &st.outline) {
-			slot := t.elaborate(r)
-			return t.fold(t.table.at(slot), slot)
-		}
-		l, c := &t.last, &t.told
-		if t.obs.Zeek {
-			t.zeekOf(k, l)
-		}
-		if t.obs.Case != nil {
-			c.Trail.Events, c.Trail.Quotes, c.Trail.Missing = c.Trail.Events[:0], c.Trail.Quotes[:0], 0
-			t.obs.Case(c)
-		}
-		if t.obs.Life != nil {
-			t.obs.Life(l)
+		if t.account(k) {
+			t.tellSketch(k, t.obs)
+		} else {
+			slot := t.full(k)
+			t.report(t.table.at(slot), slot)
+			t.release(slot)
 		}
 	}
 	i := t.table.residues.take()
@@ -51,6 +44,21 @@ func (t *Tracker) settle(r ref) bool {
 	t.table.move(k.hash, r, to)
 	t.table.sketches.drop(r&indexMask - 1) // the addresses are the residue's now
 	return true
+}
+
+// tellSketch tells o of a life that account has just worked out.
+func (t *Tracker) tellSketch(k *sketch, o Observer) {
+	l, c := &t.last, &t.told
+	if t.obs.Zeek {
+		t.zeekOf(k, l)
+	}
+	if o.Case != nil {
+		c.Trail.Events, c.Trail.Quotes, c.Trail.Missing = c.Trail.Events[:0], c.Trail.Quotes[:0], 0
+		o.Case(c)
+	}
+	if o.Life != nil {
+		o.Life(l)
+	}
 }
 
 // sketchShape is the index of the shape that k is folded to; 0 where there is no
@@ -69,29 +77,44 @@ func (t *Tracker) sketchShape(k *sketch, st *stage) uint32 {
 	e := &t.scratch
 	*e = entry{}
 	t.replay(e, k, nil)
-	c := &e.conn
+	e.zeek.release(&t.spill)
 	x := e.foldShape()
 	i, ok := t.table.shapes.find(&x)
 	if !ok || x.stub {
 		return 0
 	}
 	o.shape[v6][un] = i
-	if !o.known {
-		o.known = true
-		o.life = c.life(&t.cfg)
-		o.life.Ends[0].Bytes, o.life.Ends[1].Bytes = 0, 0
-		o.life.Completeness = e.whole.Value()
-		o.signs = SignLife | c.signs(&o.life)
-		o.crossed = c.notes.crossed
-		o.spoke = [2]bool{c.at(c.client).is(spoke), c.at(c.client ^ 1).is(spoke)}
-	}
-	e.zeek.release(&t.spill)
 	return i
+}
+
+// outline draws the outline of k's stage, if that was not done.
+func (t *Tracker) outline(k *sketch) *outline {
+	o := &t.stages.all[k.stage].outline
+	if o.known {
+		return o
+	}
+	e := &t.scratch
+	*e = entry{}
+	t.replay(e, k, nil)
+	e.zeek.release(&t.spill)
+	c := &e.conn
+	o.known = true
+	o.life = c.life(&t.cfg)
+	o.life.Ends[0].Bytes, o.life.Ends[1].Bytes = 0, 0
+	o.life.Completeness = e.whole.Value()
+	o.signs = SignLife | c.signs(&o.life)
+	o.crossed = c.notes.crossed
+	if o.byRst = c.notes.rstAt != 0 && o.life.CloseAt == c.notes.rstFrame; c.notes.lastClass != NoReset {
+		o.signs |= SignRst
+	}
+	o.spoke = [2]bool{c.at(c.client).is(spoke), c.at(c.client ^ 1).is(spoke)}
+	return o
 }
 
 // account tells in t.last and t.told what the life comes to. It reports whether it
 // is told by that: not if its trail is wanted.
-func (t *Tracker) account(k *sketch, o *outline) bool {
+func (t *Tracker) account(k *sketch) bool {
+	o := t.outline(k)
 	l, c := &t.last, &t.told
 	cl := k.client()
 	*l = o.life
@@ -99,12 +122,16 @@ func (t *Tracker) account(k *sketch, o *outline) bool {
 	l.ID, l.Key, l.Client = k.id, r.seg.Key, cl
 	l.Start, l.End, l.FirstFrame, l.LastFrame, l.VLAN = k.start, k.last, k.frame, k.lastFrame, k.vlan
 	l.CloseAt, l.DoneAt, l.HandshakeRTT = k.finFrame, 0, -1
+	if o.byRst {
+		l.CloseAt = k.lastFrame
+	}
 	c.Life, c.Now, c.Ends, c.Idle, c.IdleFrames = l, t.now, [2]Account{}, 0, [2]uint64{}
 	var speaker *Account
 	var pending [2]struct { // whose acknowledgment by an end is awaited, see Endpoint.await
 		at  int64
 		end uint32
 	}
+	var resets [2]uint64
 	before, beforeFrame, fins := k.start, k.frame, 0
 	for r.next() {
 		s := &r.seg
@@ -117,6 +144,10 @@ func (t *Tracker) account(k *sketch, o *outline) bool {
 		a.Segments++
 		e.Bytes += uint64(s.Len)
 		a.LastAt, a.LastFrame = s.Time, s.Frame
+		if s.Flags&capture.RST != 0 {
+			resets[i]++
+			continue
+		}
 		if s.Opts&capture.OptTS != 0 && (!a.HasTS || int32(s.TSVal-a.MaxTSVal) > 0) {
 			a.MaxTSVal, a.HasTS = s.TSVal, true
 		}
@@ -175,7 +206,10 @@ func (t *Tracker) account(k *sketch, o *outline) bool {
 		if k.opts[x]&capture.OptWScale != 0 {
 			e.WScale = int8(min(k.scale[x], 14))
 		}
-		a.TTL, a.TTLSeen, a.Spoke = k.ttl[x], uint32(a.Segments), o.spoke[i]
+		a.Spoke = o.spoke[i]
+		if n := a.Segments - resets[i]; n > 0 {
+			a.TTL, a.TTLSeen = k.ttl[x], uint32(n)
+		}
 	}
 	if l.TimeWaitBy != Nobody {
 		l.TimeWaitSince, l.TimeWaitUntil = k.twSince, k.twSince+int64(t.cfg.TimeWait)

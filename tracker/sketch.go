@@ -78,11 +78,12 @@ type stroke struct {
 const (
 	strokeSide = 1 << iota
 	strokeFin
-	strokePush
+	strokePush // with strokeRst: ACK
 	strokeECE
 	strokeCWR
 	strokeTS
 	strokeMicro
+	strokeRst
 	strokeFrames = 8
 )
 
@@ -174,7 +175,9 @@ func (r *tracer) next() bool {
 	case 1:
 		s.Flags |= capture.SYN
 	}
-	if r.i < 2 {
+	if p.frame&strokeRst != 0 {
+		r.reset(p)
+	} else if r.i < 2 {
 		s.Opts, s.WScale, s.MSS = r.opts[x], r.scale[x], r.mss[x]
 	} else if p.frame&strokeTS != 0 {
 		s.Opts = capture.OptTS
@@ -188,7 +191,7 @@ func (r *tracer) next() bool {
 	if p.frame&strokeFin != 0 {
 		s.Flags |= capture.FIN
 	}
-	if p.frame&strokePush != 0 {
+	if p.frame&(strokePush|strokeRst) == strokePush {
 		s.Flags |= capture.PSH
 	}
 	if p.frame&strokeECE != 0 {
@@ -200,6 +203,23 @@ func (r *tracer) next() bool {
 	r.at[x] += s.SeqLen()
 	r.i++
 	return true
+}
+
+// reset is what next does of a RST.
+func (r *tracer) reset(p *stroke) {
+	s := &r.seg
+	if s.Flags = capture.RST; p.frame&strokePush != 0 {
+		s.Flags |= capture.ACK
+	} else {
+		s.Ack = 0
+	}
+	if r.i == 1 { // it refused the SYN
+		r.at[s.Side]++
+		s.Seq++
+	}
+	if p.frame&strokeTS != 0 {
+		s.Opts = capture.OptTS
+	}
 }
 
 // stroke is the one that is read next.

@@ -97,6 +97,12 @@ func chatter(rnd *rand.Rand, n int) []capture.Segment {
 		}
 		const ack, psh, syn, fin, rst = capture.ACK, capture.PSH | capture.ACK, capture.SYN, capture.FIN | capture.ACK, capture.RST
 		say(0, syn, 0)
+		if rnd.IntN(10) == 0 {
+			say(1, rst|ack, 0)
+			own[1].Seq, own[1].Window = 0, 0
+			all = append(all, spoil(rnd, own)...)
+			continue
+		}
 		say(1, syn|ack, 0)
 		say(0, ack, 0)
 		for range rnd.IntN(4) {
@@ -110,7 +116,8 @@ func chatter(rnd *rand.Rand, n int) []capture.Segment {
 		}
 		switch first := rnd.IntN(2); rnd.IntN(8) {
 		case 0:
-			say(first, rst|ack, 0)
+			say(first, rst|ack*uint8(rnd.IntN(2)), 0)
+			own[len(own)-1].Window = 0
 		case 1: // it goes on
 		case 2:
 			say(first, fin, rnd.Uint32N(2)*100)

@@ -1,9 +1,6 @@
 package tracker
 
-import (
-	"tcpstate/capture"
-	"tcpstate/reassembly"
-)
+import "tcpstate/capture"
 
 // A stage is how far an ordinary life has come: all that Conn.apply goes by, but
 // for numbers and times. The stages are not written down anywhere. They are
@@ -47,8 +44,10 @@ type stage struct {
 	took    [2]bool // it acknowledged the other end's
 	spoke   bool    // both ends spoke
 	settled bool
+	over    bool // by a RST
 	in      counted
 	finSide uint8
+	reset   ResetClass // of the RST
 
 	outline outline
 }
@@ -66,6 +65,12 @@ type stageKey struct {
 	finSide  uint8
 	crossed  bool
 	in       counted
+	// Of a RST:
+	rst         bool
+	rstSide     uint8
+	gave        bool
+	class, last ResetClass
+	what        What
 }
 
 // stageEnd is one end of it.
@@ -79,21 +84,22 @@ type stageEnd struct {
 }
 
 // ordinaryFacts are what may be seen of an end in an ordinary life.
-const ordinaryFacts = sentSyn | sentSynAck | spoke | sentData | ackedFin | finHeard | finTaken | finCarried | provoked | scaled | finAlone
+const ordinaryFacts = sentSyn | sentSynAck | spoke | sentData | ackedFin | finHeard | finTaken | finCarried | provoked | scaled | finAlone | sentRst | gotRst
 
 // stageOf is the key of what an entry has come to, if its life is ordinary.
 func stageOf(e *entry, in counted) (k stageKey, ok bool) {
 	c := &e.conn
 	o := &c.notes
 	k = stageKey{whole: e.whole, mode: c.mode, client: c.client, roles: c.roles, answered: o.answeredAt != 0, done: o.doneAt != 0,
-		finSide: o.finSide, crossed: o.crossed, in: in}
+		finSide: o.finSide, crossed: o.crossed, in: in,
+		rst: o.rstAt != 0, rstSide: o.rstSide, gave: o.gave, class: o.class, last: o.lastClass, what: o.lastWhat}
 	if o.firstFin != 0 {
 		k.fins++
 	}
 	if o.secondFin != 0 {
 		k.fins++
 	}
-	if c.mode&^(begun|rolesFixed) != 0 || o.rstAt != 0 || o.class != NoReset || o.unanswered != [2]uint16{} {
+	if c.mode&^(begun|rolesFixed) != 0 || o.unanswered != [2]uint16{} || o.lastClass != NoReset && !c.over() {
 		return k, false
 	}
 	for i := range c.ends {
@@ -102,6 +108,9 @@ func stageOf(e *entry, in counted) (k stageKey, ok bool) {
 		k.ends[i] = stageEnd{path: x.path, depth: x.depth, timer: x.timer, has: x.has, known: x.sp.Known, iss: x.sp.HasISS, una: x.sp.HasUna,
 			wnd: x.sp.HasWnd, fin: x.sp.HasFin, acked: x.ackAt[0] != 0}
 		clear(k.ends[i].path[x.depth:])
+		if o.lastClass != NoReset && x.passed(TimeWait) {
+			return k, false // it did not run out by itself
+		}
 		if x.has&^ordinaryFacts != 0 || x.sp.Holes() || x.timer == timerFin || x.deaf != 0 ||
 			n.retransmissions|n.outOfOrder|n.keepalives|n.zeroWnd != 0 || n.syns+n.synAcks > 1 {
 			return k, false
@@ -127,7 +136,7 @@ func (g *stages) find(k *stageKey, e *entry) uint16 {
 	c := &e.conn
 	a, b := &c.ends[0], &c.ends[1]
 	g.all = append(g.all, &stage{timers: [2]timerKind{a.timer, b.timer}, una: [2]bool{a.sp.HasUna, b.sp.HasUna}, fin: [2]bool{a.sp.HasFin, b.sp.HasFin}, took: [2]bool{a.is(ackedFin), b.is(ackedFin)},
-		spoke: a.is(spoke) && b.is(spoke), settled: c.settled(), in: k.in, finSide: c.notes.finSide})
+		spoke: a.is(spoke) && b.is(spoke), settled: c.settled(), over: k.last != NoReset, reset: k.last, in: k.in, finSide: c.notes.finSide})
 	return i
 }
 
@@ -140,15 +149,15 @@ func (t *Tracker) learnBegin(to *turn, s *capture.Segment) {
 	*to = t.lesson(e, s, 0)
 }
 
-// learn learns what the segment s does to the life k.
-func (t *Tracker) learn(to *turn, k *sketch, s *capture.Segment) {
+// learnt is what the segment s does to the life k.
+func (t *Tracker) learnt(k *sketch, s *capture.Segment) turn {
 	e := &t.scratch
 	*e = entry{}
 	in := t.replay(e, k, nil)
 	e.zeek.release(&t.spill)
 	e.stream.learn(s)
 	e.whole.Apply(s)
-	*to = t.lesson(e, s, in)
+	return t.lesson(e, s, in)
 }
 
 // lesson applies s to e, whose life counts as in.
@@ -161,7 +170,7 @@ func (t *Tracker) lesson(e *entry, s *capture.Segment, in counted) turn {
 		in = e.conn.counts(in)
 	}
 	key, ok := stageOf(e, in)
-	if !ok || class != reassembly.New && class != reassembly.PureAck || len(g.moves.moves) > maxMoves {
+	if !ok || class != usual(s.Flags, s.Len) || len(g.moves.moves) > maxMoves {
 		return turn{next: departs}
 	}
 	to := turn{next: g.find(&key, e), n: uint8(len(g.moves.moves))}
