@@ -4,12 +4,17 @@ package tracker
 // is taken again first: it is still in the caches.
 type pool[T any] struct {
 	slab [][]T
+	rest []T      // of a chunk, for further slabs
 	n    uint32   // made
 	free []uint32 // given back
 }
 
-// slabSize is how many things are made at once.
-const slabSize = 256
+// slabSize is how many things a slab has. Some slabs are made one by one, for small
+// captures; then more at once.
+const (
+	slabSize  = 256
+	smallPool = 16 // slabs
+)
 
 func (p *pool[T]) at(i uint32) *T { return &p.slab[i/slabSize][i%slabSize] }
 
@@ -21,10 +26,22 @@ func (p *pool[T]) take() uint32 {
 		return i
 	}
 	if int(p.n/slabSize) == len(p.slab) {
-		p.slab = append(p.slab, make([]T, slabSize))
+		p.grow()
 	}
 	p.n++
 	return p.n - 1
+}
+
+func (p *pool[T]) grow() {
+	if len(p.rest) == 0 {
+		n := slabSize
+		if len(p.slab) >= smallPool {
+			n = max(1, perChunk[T]()/slabSize) * slabSize
+		}
+		p.rest = large[T](n)
+	}
+	p.slab = append(p.slab, p.rest[:slabSize:slabSize])
+	p.rest = p.rest[slabSize:]
 }
 
 // put gives one back.

@@ -31,7 +31,7 @@ func (t *Tracker) Process(b *capture.Batch) {
 			continue
 		}
 		t.instant.phase = arriving
-		t.segment(s)
+		t.segment(s, t.hints[i%ahead])
 	}
 	if b.Now > t.now && b.Now != 0 {
 		t.now = b.Now
@@ -56,27 +56,33 @@ func (t *Tracker) count() {
 const ahead = 32
 
 // prefetch touches what the segments will touch: first the cells of the table,
-// then the entries that these name.
+// then the lives that these name. It notes where these are: that is right unless
+// something moves before the segment's turn comes, which table.is tells.
 func (t *Tracker) prefetch(segs []capture.Segment) {
-	var at [ahead]ref
-	n := 0
 	for i := range segs {
 		if h := segs[i].Hash; t.of <= 1 || t.mine(h) {
-			at[n] = t.table.near(h)
-			n++
+			t.touched += uint64(t.table.near(h))
 		}
 	}
-	for _, r := range at[:n] {
-		if r&kindMask == kindSketch {
+	for i := range segs {
+		h := segs[i].Hash
+		if t.of > 1 && !t.mine(h) {
+			continue
+		}
+		r := t.table.probe(h)
+		t.hints[i] = r
+		switch r & kindMask {
+		case kindSketch:
 			t.touched += t.table.sketches.touch(r&indexMask - 1)
-			continue
-		}
-		if r == 0 || r&kindMask != kindEntry {
-			continue
-		}
-		t.touched += t.table.touch(r)
-		if t.obs.Case != nil {
-			t.touched += uint64(t.books.at(r - 1).head)
+		case kindEntry:
+			if r != 0 {
+				t.touched += t.table.touch(r)
+				if t.obs.Case != nil {
+					t.touched += uint64(t.books.at(r - 1).head)
+				}
+			}
+		case kindParcel:
+			t.hints[i] = 0
 		}
 	}
 }

@@ -11,10 +11,12 @@ import "tcpstate/capture"
 
 // stages are those that were met. The first two are no stages: see unknown, departs.
 type stages struct {
-	all   []*stage
-	index map[stageKey]uint16
-	begin [2][2]turn // by the side of the client, and whether its SYN offers a window scale
-	moves transcript // of the segment that is being learnt
+	all    []*stage
+	index  map[stageKey]uint16
+	begin  [2][2]turn // by the side of the client, and whether its SYN offers a window scale
+	moves  transcript // of the segment that is being learnt
+	quiet  *Tracker   // writes them there
+	census census
 }
 
 const (
@@ -163,8 +165,12 @@ func (t *Tracker) learnt(k *sketch, s *capture.Segment) turn {
 // lesson applies s to e, whose life counts as in.
 func (t *Tracker) lesson(e *entry, s *capture.Segment, in counted) turn {
 	g := &t.stages
+	if g.quiet == nil {
+		g.quiet = &Tracker{log: &g.moves}
+		g.census.t = g.quiet
+	}
 	g.moves.moves = g.moves.moves[:0]
-	k := sink{cfg: &t.cfg, census: &census{t: &Tracker{log: &g.moves}}}
+	k := sink{cfg: &t.cfg, census: &g.census}
 	class := e.conn.apply(&k, s)
 	if k.moved {
 		in = e.conn.counts(in)

@@ -2,6 +2,7 @@ package tracker
 
 import (
 	"encoding/binary"
+	"math/bits"
 
 	"tcpstate/capture"
 )
@@ -20,7 +21,8 @@ type table struct {
 	parcels  parcels
 	wide     pool[addrs]
 	shapes   shapes
-	cells    int // of all parts
+	cells    int          // of all parts
+	fresh    [32][]bucket // what is left of what was made for parts of the same size, by its power of two
 }
 
 // A part is the cells of all keys with the same topmost bits of the hash. Parts
@@ -185,13 +187,27 @@ func (p *part) put(c bucket) {
 
 func (t *table) grow(p *part) {
 	old := p.cells
-	p.cells = make([]bucket, max(16, 2*len(old)))
+	p.cells = t.roomFor(max(16, 2*len(old)))
 	t.cells += len(p.cells) - len(old)
 	for _, c := range old {
 		if c.slot != 0 {
 			p.put(c)
 		}
 	}
+}
+
+// roomFor makes n cells. All parts come to the same size at about the same time.
+func (t *table) roomFor(n int) []bucket {
+	if n < 1<<10 {
+		return make([]bucket, n)
+	}
+	fresh := &t.fresh[bits.TrailingZeros32(uint32(n))]
+	if len(*fresh) == 0 {
+		*fresh = large[bucket](n * tableParts)
+	}
+	cells := (*fresh)[:n:n]
+	*fresh = (*fresh)[n:]
+	return cells
 }
 
 // near returns what lies in the cell where the search for a hash begins: most
@@ -202,6 +218,21 @@ func (t *table) near(hash uint32) ref {
 		return 0
 	}
 	return p.cells[hash&uint32(len(p.cells)-1)].slot
+}
+
+// probe returns what is most likely the place of the life with that hash; 0 if there is
+// none.
+func (t *table) probe(hash uint32) ref {
+	p := &t.parts[hash>>partShift]
+	if len(p.cells) == 0 {
+		return 0
+	}
+	mask := uint32(len(p.cells) - 1)
+	for i := hash & mask; ; i = (i + 1) & mask {
+		if c := p.cells[i]; c.hash == hash || c.slot == 0 {
+			return c.slot
+		}
+	}
 }
 
 // touch reads the lines of an entry that a segment touches, so that they are

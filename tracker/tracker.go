@@ -48,6 +48,7 @@ type Tracker struct {
 	paper     []byte         // for packing
 	shelves   pool[notebook] // of parcels
 	touched   uint64         // keeps what prefetch reads from being left out
+	hints     [ahead]ref     // see prefetch
 
 	// Of one worker of several (shard.go).
 	index, of uint32
@@ -151,9 +152,12 @@ func (c *Conn) over() bool {
 	return c.mode&begun != 0 && c.ends[0].state() == Closed && c.ends[1].state() == Closed
 }
 
-// segment numbers one segment and applies it.
-func (t *Tracker) segment(s *capture.Segment) {
-	at := t.table.find(&s.Key, s.Hash)
+// segment numbers one segment and applies it. Its life is most likely at hint.
+func (t *Tracker) segment(s *capture.Segment, hint ref) {
+	at := hint
+	if hint == 0 || !t.table.is(hint, &s.Key) {
+		at = t.table.find(&s.Key, s.Hash)
+	}
 	found := at != 0
 	if !found && Streamless(s) {
 		return

@@ -74,7 +74,7 @@ func deal(segs []capture.Segment, workers int, u *Usage) {
 		}
 		t := all[int(s.Key.LoPort+s.Key.HiPort)/2%workers]
 		t.totals.Streams = s.Frame
-		t.segment(&s)
+		t.segment(&s, 0)
 		if i%97 == 0 {
 			flush()
 		}
