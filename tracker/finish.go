@@ -98,12 +98,12 @@ func (t *Tracker) tellLeft(x leftover, asCase bool, o Observer) {
 		defer t.release(slot)
 	}
 	e := t.table.at(slot)
-	l := t.life(e)
+	t.last = t.life(e)
 	if asCase {
 		t.obs.Case = o.Case
-		t.tell(&l, e, slot)
+		t.tell(&t.last, e, slot)
 	} else {
-		o.Life(&l)
+		o.Life(&t.last)
 	}
 }
 

@@ -115,10 +115,10 @@ func (t *Tracker) report(e *entry, slot uint32) {
 	if e.conn.mode&begun != 0 && e.conn.mode&reported == 0 {
 		e.conn.mode |= reported
 		if t.obs.Case != nil || t.obs.Life != nil {
-			l := t.life(e)
-			t.tell(&l, e, slot)
+			t.last = t.life(e)
+			t.tell(&t.last, e, slot)
 			if t.obs.Life != nil {
-				t.obs.Life(&l)
+				t.obs.Life(&t.last)
 			}
 		}
 	}

@@ -11,7 +11,8 @@ import (
 // is told, with trails of their own.
 func cases(segs []capture.Segment) (all []Case, t *Tracker) {
 	t = New(DefaultConfig(), Observer{Case: func(c *Case) {
-		k := *c
+		k, l := *c, *c.Life
+		k.Life = &l
 		k.Trail.Events = append([]Event(nil), c.Trail.Events...)
 		all = append(all, k)
 	}})
