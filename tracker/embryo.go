@@ -134,7 +134,10 @@ func (t *Tracker) release(slot uint32) {
 // expireEmbryo ends an embryo whose SYN was not repeated: it is told of, and
 // folded.
 func (t *Tracker) expireEmbryo(r ref, due int64) {
-	x := t.table.embryos.at(r&indexMask - 1)
+	if t.unanswered(r, due) {
+		return
+	}
+	x := *t.table.embryos.at(r&indexMask - 1)
 	k := t.table.key(&x.name, x.v6)
 	slot := t.bear(r, k.Hash())
 	e := t.table.at(slot)
@@ -148,6 +151,7 @@ func (t *Tracker) expireEmbryo(r ref, due int64) {
 	e.conn.mode |= ended
 	e.endAt, e.endFr = due, 0
 	t.usage.follow(&e.conn, &e.held, &t.k)
+	t.hush(e, &x)
 	if !t.fold(e, slot) {
 		t.after(e, slot)
 	}

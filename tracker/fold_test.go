@@ -82,6 +82,17 @@ func flood(n int) []*capture.Batch {
 			s.Key.V6 = true
 			s.Key.Lo[15], s.Key.Hi[15] = 1, 2
 		}
+		if i%13 == 0 {
+			s.Key.Lo, s.Key.Hi, s.Key.LoPort, s.Key.HiPort = s.Key.Hi, s.Key.Lo, s.Key.HiPort, s.Key.LoPort
+			s.Side ^= 1
+		}
+		if i%5 == 0 && flags&capture.SYN != 0 {
+			s.Opts, s.MSS, s.WScale = capture.OptMSS|capture.OptWScale|capture.OptSACKOK, uint16(1400+i%3), uint8(i%16)
+		}
+		if i%4 == 0 {
+			s.Opts |= capture.OptTS
+			s.TSVal = uint32(i)
+		}
 		s.Hash = s.Key.Hash()
 		segs = append(segs, s)
 	}

@@ -296,3 +296,20 @@ func TestSketchesOfChatter(t *testing.T) {
 		}
 	}
 }
+
+// Of a flood of SYNs the same is told, however it is worked out.
+func TestFloodIsToldTheSame(t *testing.T) {
+	all := flood(30_000)
+	for _, trails := range []tracker.Sign{^tracker.Sign(0), tracker.SignRst} {
+		cfg := tracker.DefaultConfig()
+		cfg.Fold = 1024
+		cfg.Unsketched = true
+		want, _ := outcomes(all, 1, cfg, tracker.Observer{Trails: trails})
+		cfg.Unsketched = false
+		for _, workers := range []int{1, 2} {
+			if got, _ := outcomes(all, workers, cfg, tracker.Observer{Trails: trails}); !slices.Equal(got, want) {
+				t.Fatalf("%d workers: %s", workers, diff.Diff(want, got))
+			}
+		}
+	}
+}

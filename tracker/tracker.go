@@ -12,25 +12,26 @@ import (
 
 // Tracker follows all connections of one capture.
 type Tracker struct {
-	cfg    Config
-	obs    Observer
-	table  table
-	alarms alarms
-	census census
-	usage  journal
-	counts Usage
-	totals Totals
-	k      sink
-	now    int64 // the latest time seen
-	ports  answering
-	spill  zeekSpill
-	quotes []capture.Quote // of the batch in hand
-	books  books
-	trails trails
-	told   Case // reused, as last
-	last   Life
-	stages stages
-	draws  bool // ordinary lives are sketched
+	cfg     Config
+	obs     Observer
+	table   table
+	alarms  alarms
+	census  census
+	usage   journal
+	counts  Usage
+	totals  Totals
+	k       sink
+	now     int64 // the latest time seen
+	ports   answering
+	spill   zeekSpill
+	quotes  []capture.Quote // of the batch in hand
+	books   books
+	trails  trails
+	told    Case // reused, as last
+	last    Life
+	stages  stages
+	silence silence
+	draws   bool // ordinary lives are sketched
 	// Only for Observer.Step: what elapsed since the last step, by slot, and of
 	// folded lives, by id.
 	timers  map[uint32][]Transition
