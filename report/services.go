@@ -32,20 +32,21 @@ type services struct {
 const servicesPiece = 64
 
 // notesAtOnce is how many lives are counted at a time.
-const notesAtOnce = 512
+const notesAtOnce = 2048
 
 // serviceNote is what a life says of its server.
 type serviceNote struct {
-	rtt       int64
-	key       serviceKey
-	close     tracker.CloseKind
-	reset     tracker.ResetClass
-	ends      [2]tracker.State
-	midstream bool
-	// resumes: what was told of it before is taken back, which was this.
-	resumes bool
-	was     tracker.CloseKind
-	wasIn   [2]tracker.State
+	rtt int64
+	key serviceKey
+	serviceLife
+}
+
+// serviceLife is what of it is counted each by itself.
+type serviceLife struct {
+	close          tracker.CloseKind
+	reset          tracker.ResetClass
+	client, server tracker.State
+	midstream      bool
 }
 
 // serviceCount is what is counted of one server address and port. It holds no
@@ -53,6 +54,8 @@ type serviceNote struct {
 type serviceCount struct {
 	key         serviceKey
 	rtt         uint32 // its handshakes, in services.rtts from 1; 0 if it had none
+	run         uint32 // the latest lives were all alike, and are not counted below yet
+	alike       serviceLife
 	connections uint64
 	midstream   uint64
 	closes      [tracker.NumCloseKinds]uint32
@@ -68,12 +71,14 @@ type serviceKey struct {
 	v6   bool
 }
 
-// serverOf is the end of a life's Key that is not the client.
-func serverOf(l *tracker.Life) serviceKey {
+// server makes k the end of a life's Key that is not the client. It is written in
+// place: to copy what was just written in parts is slow.
+func (k *serviceKey) server(l *tracker.Life) {
 	if l.Client != 0 {
-		return serviceKey{l.Key.Lo, l.Key.LoPort, l.Key.V6}
+		k.ip, k.port, k.v6 = l.Key.Lo, l.Key.LoPort, l.Key.V6
+		return
 	}
-	return serviceKey{l.Key.Hi, l.Key.HiPort, l.Key.V6}
+	k.ip, k.port, k.v6 = l.Key.Hi, l.Key.HiPort, l.Key.V6
 }
 
 func (k *serviceKey) end() netip.AddrPort {
@@ -116,43 +121,74 @@ func (s *services) add(l *tracker.Life) {
 	}
 	s.noted = s.noted[:len(s.noted)+1]
 	n := &s.noted[len(s.noted)-1]
-	n.rtt, n.key, n.close, n.reset, n.ends, n.midstream = l.HandshakeRTT, serverOf(l), l.Close, l.ResetAs, [2]tracker.State{l.Ends[0].State, l.Ends[1].State}, l.Midstream
-	if n.resumes = l.Resumes && s.all; n.resumes {
-		n.was, n.wasIn = l.Was, l.WasIn
+	n.rtt = l.HandshakeRTT
+	n.key.server(l)
+	n.close, n.reset, n.client, n.server, n.midstream = l.Close, l.ResetAs, l.Ends[0].State, l.Ends[1].State, l.Midstream
+	if l.Resumes && s.all { // what was told of it before is taken back
+		k := n.key
+		s.settle()
+		s.get(&k).take(&serviceLife{l.Was, tracker.NoReset, l.WasIn[0], l.WasIn[1], l.Midstream})
 	}
 }
 
-// settle counts what was noted.
+// settle counts what was noted. The services of a block are looked up before any is
+// counted: so what is fetched for them is fetched for many at the same time.
 func (s *services) settle() {
-	for i := range s.noted {
-		s.count(&s.noted[i])
+	var block [64]*serviceCount
+	for from := 0; from < len(s.noted); from += len(block) {
+		noted := s.noted[from:min(from+len(block), len(s.noted))]
+		for i := range noted {
+			block[i] = s.get(&noted[i].key)
+		}
+		for i := range noted {
+			n, v := &noted[i], block[i]
+			if v.alike != n.serviceLife || v.run == math.MaxUint32 {
+				v.close()
+				v.alike = n.serviceLife
+			}
+			v.run++
+			if n.rtt >= 0 {
+				s.rtt(v).add(n.rtt)
+			}
+		}
 	}
 	s.noted = s.noted[:0]
 }
 
-func (s *services) count(n *serviceNote) {
-	v := s.get(&n.key)
-	v.connections++
-	if n.midstream {
-		v.midstream++
+// end counts all that was not counted yet.
+func (s *services) end() {
+	s.settle()
+	for i := range s.index.n {
+		s.at(i).close()
 	}
-	count(&v.closes[n.close], 1)
-	count(&v.resets[n.reset], 1)
-	count(&v.client[n.ends[0]], 1)
-	count(&v.server[n.ends[1]], 1)
-	if n.rtt >= 0 {
-		s.rtt(v).add(n.rtt)
+	s.others.close()
+}
+
+// close counts the lives that were alike.
+func (v *serviceCount) close() {
+	x := &v.alike
+	v.connections += uint64(v.run)
+	if x.midstream {
+		v.midstream += uint64(v.run)
 	}
-	if n.resumes {
-		v.connections--
-		if n.midstream {
-			v.midstream--
-		}
-		v.closes[n.was]--
-		v.resets[tracker.NoReset]--
-		v.client[n.wasIn[0]]--
-		v.server[n.wasIn[1]]--
+	count(&v.closes[x.close], v.run)
+	count(&v.resets[x.reset], v.run)
+	count(&v.client[x.client], v.run)
+	count(&v.server[x.server], v.run)
+	v.run = 0
+}
+
+// take takes a life back that was counted.
+func (v *serviceCount) take(x *serviceLife) {
+	v.close()
+	v.connections--
+	if x.midstream {
+		v.midstream--
 	}
+	v.closes[x.close]--
+	v.resets[x.reset]--
+	v.client[x.client]--
+	v.server[x.server]--
 }
 
 // rtt is where the handshakes of v go.
@@ -166,8 +202,8 @@ func (s *services) rtt(v *serviceCount) *quantiles {
 
 // merge adds what o gathered.
 func (s *services) merge(o *services) {
-	s.settle()
-	o.settle()
+	s.end()
+	o.end()
 	for i := range o.index.n {
 		v := o.at(i)
 		s.join(s.get(&v.key), o, v)
@@ -203,7 +239,7 @@ func count(n *uint32, more uint32) {
 // list returns the services, those with the most connections first, then by
 // address and port; the rest that had no room comes last.
 func (s *services) list() *Services {
-	s.settle()
+	s.end()
 	l := &Services{from: s}
 	for i := range s.index.n {
 		l.all = append(l.all, s.at(i))
