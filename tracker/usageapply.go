@@ -52,7 +52,7 @@ func (u *Usage) apply(logs ...*usageLog) {
 				n++
 			}
 		}
-		u.pairs.touch(block[:n])
+		u.touch(block[:n])
 		for i := range block[:n] {
 			u.step(&block[i])
 		}
@@ -120,6 +120,47 @@ func (u *Usage) look(x *step, s *source, g *gain) {
 
 // key is what the cell of the pair has of the service.
 func (x *step) key() standing { return (x.g.what & standV6).of(x.service) }
+
+// touch has fetched what steps look at, for all of them at the same time: the places
+// of pairs, the counts of services, and then what these lead to.
+func (u *Usage) touch(steps []step) {
+	p, touched := &u.pairs, uint32(0)
+	some := len(p.cells) != 0
+	for i := range steps {
+		x := &steps[i]
+		if x.client != 0 && some {
+			a, _ := p.places(x.hash)
+			touched ^= uint32(p.cells[a].what ^ p.cells[a+perPlace/2].what)
+		}
+		if x.g.what.in()&inService != 0 {
+			s := u.services.at(x.service)
+			touched ^= s.held.n ^ s.answered.peak
+		}
+	}
+	for i := range steps {
+		x := &steps[i]
+		if x.client != 0 && some {
+			if a, b := p.places(x.hash); p.cells[a+perPlace-1].what != 0 { // it is full
+				touched ^= uint32(p.cells[b].what ^ p.cells[b+perPlace/2].what)
+			}
+		}
+		in := x.g.what.in()
+		if in&inService == 0 {
+			continue
+		}
+		s := u.services.at(x.service)
+		if t := s.held.peak; in&inHeld != 0 && t != 0 {
+			touched ^= u.peaks.at(t).names[0]
+		}
+		if t := s.attempts.peak; in&inAttempts != 0 && t != 0 {
+			touched ^= u.peaks.at(t).names[0]
+		}
+		if t := s.answered.peak; in&inAnswered != 0 && t != 0 {
+			touched ^= u.peaks.at(t).names[0]
+		}
+	}
+	u.touched = touched
+}
 
 // step applies one gain.
 func (u *Usage) step(x *step) {

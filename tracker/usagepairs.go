@@ -12,12 +12,11 @@ import (
 // cell alone, and becomes a group when a second joins. Where the table is full,
 // those go first that hold nothing any more.
 type pairs struct {
-	cells   []pairCell // perPlace to a place
-	n       uint32
-	full    slab[group]
-	seed    [4]uint64
-	base    int64    // when the first was counted
-	touched standing // for touch to have a result
+	cells []pairCell // perPlace to a place
+	n     uint32
+	full  slab[group]
+	seed  [4]uint64
+	base  int64 // when the first was counted
 }
 
 // pairCell is a pair in the table. Either rest is the index of its group, or
@@ -71,29 +70,6 @@ func (p *pairs) hash(client uint32, key standing) uint64 {
 func (p *pairs) places(hash uint64) (a, b uint32) {
 	n := uint64(len(p.cells) / perPlace)
 	return uint32(hash>>32*n>>32) * perPlace, uint32(hash&(1<<32-1)*n>>32) * perPlace
-}
-
-// touch has the places of pairs that are to be looked up soon fetched, all at
-// the same time.
-func (p *pairs) touch(steps []step) {
-	if len(p.cells) == 0 {
-		return
-	}
-	touched := standing(0)
-	for i := range steps {
-		if steps[i].client != 0 {
-			a, _ := p.places(steps[i].hash)
-			touched ^= p.cells[a].what ^ p.cells[a+perPlace/2].what
-		}
-	}
-	for i := range steps {
-		if steps[i].client != 0 {
-			if a, b := p.places(steps[i].hash); p.cells[a+perPlace-1].what != 0 { // it is full
-				touched ^= p.cells[b].what ^ p.cells[b+perPlace/2].what
-			}
-		}
-	}
-	p.touched = touched
 }
 
 // find returns a pair's cell; nil if it has none.
@@ -259,9 +235,8 @@ func (u *Usage) group(c *pairCell) {
 	g.used = tally{n: uint32(in & inUsed), max: uint32(had & inUsed)}
 	g.wait = tally{n: uint32(in & inWait >> 1), max: uint32(had & inWait >> 1)}
 	if g.wait.max != 0 {
-		g.wait.peak = u.peaks.add()
-		k := u.peaks.at(g.wait.peak)
-		k.at, k.first, k.last = at, at, at
+		g.wait.peak = u.summit(at)
+		u.peaks.at(g.wait.peak).last, u.summits.at(g.wait.peak).at = at, at
 	}
 	c.what = g.who | cellFull
 	c.rest = uint64(n)
