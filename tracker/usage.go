@@ -25,7 +25,7 @@ type Usage struct {
 	samples  slab[sample]
 	climbs   slab[climb]
 	resolve  func(uint64) uint64
-	touched  uint32 // for touch to have a result
+	touched  uint32 // for pairs.touch to have a result
 	// Lost counts connections that belong to groups which had no room: their
 	// counts are missing.
 	Lost uint64

@@ -72,6 +72,29 @@ func (p *pairs) places(hash uint64) (a, b uint32) {
 	return uint32(hash>>32*n>>32) * perPlace, uint32(hash&(1<<32-1)*n>>32) * perPlace
 }
 
+// touch has the places of pairs that are to be looked up soon fetched, all at
+// the same time.
+func (p *pairs) touch(steps []step) uint32 {
+	if len(p.cells) == 0 {
+		return 0
+	}
+	touched := standing(0)
+	for i := range steps {
+		if h := steps[i].hash; h != 0 {
+			a, _ := p.places(h)
+			touched ^= p.cells[a].what ^ p.cells[a+perPlace/2].what
+		}
+	}
+	for i := range steps {
+		if h := steps[i].hash; h != 0 {
+			if a, b := p.places(h); p.cells[a+perPlace-1].what != 0 { // it is full
+				touched ^= p.cells[b].what ^ p.cells[b+perPlace/2].what
+			}
+		}
+	}
+	return uint32(touched)
+}
+
 // find returns a pair's cell; nil if it has none.
 func (p *pairs) find(client uint32, key standing, hash uint64) *pairCell {
 	if len(p.cells) == 0 {

@@ -137,18 +137,22 @@ func (u *Usage) summit(first int64) (peak uint32) {
 // enter takes the one that made a new peak for a sample, and drops those that
 // are not counted any more, or the oldest.
 func (u *Usage) enter(p *peak, s *summit, x *gain) {
-	k := uint8(0)
-	for i := range p.n {
-		if p.gone>>i&1 == 0 {
-			s.swap(p, k, i)
-			k++
+	k := p.n
+	if p.gone != 0 {
+		k = 0
+		for i := range p.n {
+			if p.gone>>i&1 == 0 {
+				s.swap(p, k, i)
+				k++
+			}
 		}
 	}
 	if k == maxSamples {
 		k--
-		for i := range k {
-			s.swap(p, i, i+1)
-		}
+		oldest := s.samples[0]
+		copy(p.names[:], p.names[1:])
+		copy(s.samples[:], s.samples[1:])
+		s.samples[k] = oldest
 	}
 	if s.samples[k] == 0 {
 		s.samples[k] = u.samples.add()
