@@ -120,4 +120,9 @@ func (u *Usage) Services(yield func(*Service) bool) {
 }
 
 // Usage tells what was counted. It is valid between batches, and after Finish.
-func (t *Tracker) Usage() *Usage { return &t.counts }
+func (t *Tracker) Usage() *Usage {
+	if t.of <= 1 {
+		t.count()
+	}
+	return &t.counts
+}
