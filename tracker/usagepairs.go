@@ -199,10 +199,18 @@ func (p *pairs) spare(at uint32, idle bool) *pairCell {
 	return nil
 }
 
-// grow makes the table larger.
+// grow makes the table larger: while it is small, by so much that little is moved
+// again; then by less, for what stays empty takes memory, too.
 func (p *pairs) grow() {
 	old := p.cells
-	p.cells, p.n = make([]pairCell, min(max(64, 8*len(old)), maxCells)), 0
+	n := max(64, 8*len(old))
+	if len(old) >= 1<<15 {
+		n = 2 * len(old)
+	}
+	if n > maxCells/2 {
+		n = maxCells
+	}
+	p.cells, p.n = make([]pairCell, n), 0
 	for i := range old {
 		if old[i].what == 0 {
 			continue
