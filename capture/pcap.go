@@ -15,6 +15,7 @@ type pcapReader struct {
 	unit  int64  // nanoseconds per unit of the fraction
 	big   bool   // byte order of the file
 	swap  bool   // versions before 2.3 hold the two lengths the other way round
+	near  byte   // for fetchAhead to have a result
 }
 
 // Magic numbers as they read in the file's own byte order.
@@ -67,12 +68,18 @@ func newPcap(c walk) (*pcapReader, string) {
 	return r, ""
 }
 
+// fetchAhead is how many octets behind a record what is read later is fetched. Where
+// the next record begins is known only once this one has come, so that without it
+// each of them is waited for.
+const fetchAhead = 1024
+
 func (r *pcapReader) next(fs []frame) (k int, err error) {
 	if r.over {
 		return 0, io.EOF
 	}
 	w := &r.w
 	b := w.buf[w.pos:w.end]
+	near := byte(0)
 	for k < len(fs) {
 		size := r.head
 		if len(b) >= size {
@@ -102,6 +109,9 @@ func (r *pcapReader) next(fs []frame) (k int, err error) {
 				f.wire = max(int(wire&0x7fffffff), int(n))
 				f.ifc = &r.ifc
 				b = b[size:]
+				if len(b) > fetchAhead {
+					near ^= b[fetchAhead]
+				}
 				k++
 				continue
 			}
@@ -116,6 +126,7 @@ func (r *pcapReader) next(fs []frame) (k int, err error) {
 	}
 	w.pos = w.end - len(b)
 	r.packets += uint64(k)
+	r.near = near
 	return k, nil
 }
 

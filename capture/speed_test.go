@@ -100,7 +100,7 @@ func TestInlined(t *testing.T) {
 		t.Skipf("go build: %v, %s", err, out)
 	}
 	for _, f := range []string{
-		"mix", "hash4", "(*clock).nanos", "(*window).need", "(*decoder).skip", "(*decoder).tag", "(*input).known", "(*input).before",
+		"mix", "hash4", "order", "order4", "(*clock).nanos", "(*window).need", "(*decoder).skip", "(*decoder).tag", "(*input).known", "(*input).before",
 		"(*Segment).Has", "(*Segment).SeqLen", "u32",
 	} {
 		if !bytes.Contains(out, []byte(": can inline "+f+"\n")) {

@@ -6,9 +6,10 @@ import (
 )
 
 // readSize is how much one read asks for. Smaller reads cost system calls,
-// larger ones leave the processor's cache; a file mapped into memory costs
-// more in page faults and dies when the file is cut underneath.
-const readSize = 1 << 20
+// larger ones leave the processor's cache, which all its threads share; a file
+// mapped into memory costs more in page faults and dies when the file is cut
+// underneath.
+const readSize = 512 << 10
 
 // firstRead is the size of the first buffer: small files need no more, and
 // many files may be open.

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"fmt"
 	"io"
-	"net/netip"
 	"testing"
 
 	"tcpstate/capture"
@@ -23,13 +22,14 @@ func someLives(n int) []tracker.Life {
 			CloseAt: uint64(9*i + 80), Ended: true, HandshakeRTT: 20_123_456 + int64(i%977)*1000, TimeWaitBy: tracker.ByClient,
 			TimeWaitSince: start + 1_234_567_891, TimeWaitUntil: start + 61_234_567_891, HalfClosedFor: 1_012_345,
 			ZeekState: "SF", ZeekHistory: "ShADadFf", Completeness: 31}
-		client, server := netip.AddrFrom4([4]byte{10, byte(i % 4), byte(i >> 8), byte(i)}), netip.AddrFrom4([4]byte{172, 16, 0, byte(i % 200)})
+		l.Key = capture.Key{Lo: [16]byte{10, byte(i % 4), byte(i >> 8), byte(i)}, Hi: [16]byte{172, 16, 0, byte(i % 200)}}
 		if i%10 == 9 {
-			client, server = netip.AddrFrom16([16]byte{0x20, 1, 0xd, 0xb8, 15: byte(i)}), netip.AddrFrom16([16]byte{0x20, 1, 0xd, 0xb8, 14: 1, 15: byte(i % 200)})
+			l.Key = capture.Key{Lo: [16]byte{0x20, 1, 0xd, 0xb8, 15: byte(i)}, Hi: [16]byte{0x20, 1, 0xd, 0xb8, 14: 1, 15: byte(i % 200)}, V6: true}
 		}
+		l.Key.LoPort, l.Key.HiPort = uint16(32768+i%28000), 443
 		l.Ends = [2]tracker.End{
-			{Addr: netip.AddrPortFrom(client, uint16(32768+i%28000)), State: tracker.TimeWait, Certainty: tracker.Confirmed, Packets: 5, Bytes: 345, MSS: 1460, WScale: 7, TTL: 64},
-			{Addr: netip.AddrPortFrom(server, 443), State: tracker.Closed, Certainty: tracker.Presumed, Packets: 4, Bytes: 12345, MSS: 1460, WScale: 9, TTL: 57},
+			{Addr: l.Key.End(0), State: tracker.TimeWait, Certainty: tracker.Confirmed, Packets: 5, Bytes: 345, MSS: 1460, WScale: 7, TTL: 64},
+			{Addr: l.Key.End(1), State: tracker.Closed, Certainty: tracker.Presumed, Packets: 4, Bytes: 12345, MSS: 1460, WScale: 9, TTL: 57},
 		}
 		if i%7 == 3 {
 			l.Close, l.ClosedBy, l.ResetAs, l.TimeWaitBy, l.HandshakeRTT = tracker.Reset, tracker.ByServer, tracker.ResetAbort, tracker.Nobody, -1

@@ -46,5 +46,5 @@ func (c *Conn) Record() *Record {
 
 // set makes c stand for another life.
 func (c *Conn) set(l *tracker.Life, signs tracker.Sign) {
-	*c = Conn{Life: l, Signs: signs, record: c.record}
+	c.Life, c.Findings, c.Known, c.Worst, c.Signs, c.filled = l, nil, false, 0, signs, false
 }

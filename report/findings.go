@@ -47,7 +47,7 @@ func (r *Report) Ending(st *capture.Stats, tot tracker.Totals, usage *tracker.Us
 // examine hands a life to the detectors if it is reported.
 func (r *Report) examine(c *tracker.Case) {
 	r.findings.last, r.findings.signs = detect.RefOf(c), c.Signs
-	ok := r.opts.lies(r.window, c.Life)
+	ok := r.tally.all || r.opts.lies(r.window, c.Life)
 	if w := r.opts.Where; ok && w != nil && !w.findings {
 		r.conn.set(c.Life, c.Signs)
 		ok = r.matches(&r.conn)

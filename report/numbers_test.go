@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"math"
 	"math/rand/v2"
-	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -59,7 +58,10 @@ func TestServicesMerge(t *testing.T) {
 		l := &tracker.Life{Close: tracker.CloseKind(rng.IntN(int(tracker.NumCloseKinds))), HandshakeRTT: rng.Int64N(1e9) - 1e8,
 			ResetAs: tracker.ResetClass(rng.IntN(int(tracker.NumResetClasses))), Midstream: i%7 == 0}
 		l.Ends[0].State, l.Ends[1].State = tracker.State(rng.IntN(int(tracker.NumStates))), tracker.State(rng.IntN(int(tracker.NumStates)))
-		l.Ends[1].Addr = netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 0, byte(rng.IntN(3))}), uint16(80+rng.IntN(3)))
+		l.Key.Hi, l.Key.HiPort = [16]byte{10, 0, 0, byte(rng.IntN(3))}, uint16(80+rng.IntN(3))
+		if l.Client = uint8(i % 2); l.Client != 0 {
+			l.Key.Lo, l.Key.LoPort, l.Key.Hi, l.Key.HiPort = l.Key.Hi, l.Key.HiPort, l.Key.Lo, l.Key.LoPort
+		}
 		whole.add(l)
 		[]*services{a, b}[i%2].add(l)
 	}
@@ -80,7 +82,7 @@ func TestServicesAreBounded(t *testing.T) {
 	s := newServices()
 	l := &tracker.Life{HandshakeRTT: -1}
 	for i := range maxServices + 10 {
-		l.Ends[1].Addr = netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), 80)
+		l.Key.Hi = [16]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}
 		s.add(l)
 	}
 	list := s.list()

@@ -25,32 +25,31 @@ const (
 // they were split among several before merge.
 type quantiles struct {
 	n      uint64
-	values []int64 // while n <= exactValues
+	values []int64 // all of them while n <= exactValues; else those that are not counted yet
 	// counts are those of the buckets from first on, whole powers of two and no
 	// more of them than were met: the handshakes of a service are much alike.
+	// They lie far from each other, so that many values are counted at a time.
 	counts []uint32
 	first  int
 }
 
 func (q *quantiles) add(ns int64) {
 	q.n++
-	if q.counts == nil {
-		if len(q.values) < exactValues {
-			q.values = append(q.values, ns)
-			return
-		}
+	if len(q.values) == exactValues {
 		q.spill()
 	}
-	q.count(bucket(ns), 1)
+	q.values = append(q.values, ns)
 }
 
-// spill turns the exact values into counts.
+// spill turns the values into counts.
 func (q *quantiles) spill() {
-	q.counts = []uint32{} // there may be no values
+	if q.counts == nil {
+		q.counts = []uint32{} // there may be no values
+	}
 	for _, v := range q.values {
 		q.count(bucket(v), 1)
 	}
-	q.values = nil
+	q.values = q.values[:0]
 }
 
 func (q *quantiles) count(i int, n uint32) {
@@ -85,7 +84,7 @@ func (q *quantiles) merge(o *quantiles) {
 	if q.counts == nil {
 		q.spill()
 	}
-	q.n += o.n
+	q.n += o.n - uint64(len(o.values))
 	for i, c := range o.counts {
 		if c > 0 {
 			q.count(o.first+i, c)
@@ -105,6 +104,7 @@ func (q *quantiles) at(p float64) float64 {
 		slices.Sort(v)
 		return seconds(v[rank-1])
 	}
+	q.spill()
 	for i, c := range q.counts {
 		if uint64(c) >= rank {
 			return seconds(bucketMiddle(q.first + i))

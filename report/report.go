@@ -170,7 +170,7 @@ func (r *Report) decide(l *tracker.Life, row []int) {
 	if r.told || r.opts.Where != nil {
 		r.findings.mark(c)
 	}
-	ok := r.opts.lies(r.window, l) && (r.opts.Where == nil || r.matches(c))
+	ok := r.tally.all || r.opts.lies(r.window, l) && (r.opts.Where == nil || r.matches(c))
 	if ok {
 		r.tally.add(l)
 		r.serv.add(l)

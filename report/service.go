@@ -24,8 +24,8 @@ func (l *Services) At(i int) *Service {
 	n := l.all[i]
 	v := &Service{Addr: "others", Connections: n.connections, Midstream: n.midstream, Close: Counts{}, Resets: Counts{}, States: EndStates{}}
 	if n != &l.from.others {
-		a := n.key.addr()
-		v.Addr, v.Port, v.endpoint = a.String(), int(n.key.port), netip.AddrPortFrom(a, n.key.port)
+		v.endpoint = n.key.end()
+		v.Addr, v.Port = v.endpoint.Addr().String(), int(n.key.port)
 	}
 	for k, n := range n.closes {
 		if n > 0 {

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"tcpstate/capture"
 	"tcpstate/tracker"
 )
 
@@ -15,8 +16,13 @@ import (
 const maxServices = 1 << 16
 
 // services gathers lives by server. Two of them can be merged.
+//
+// What a life says of its server is only noted as it comes. Many are counted at a
+// time: by then what is counted of hundreds of servers has left the processor's
+// cache, and so all of it is fetched at once.
 type services struct {
 	all    bool // lives are counted, none is left out
+	noted  []serviceNote
 	index  serviceIndex
 	pieces [][]serviceCount // of servicesPiece: counts are not moved as more come
 	rtts   []quantiles      // by serviceCount.rtt
@@ -25,11 +31,31 @@ type services struct {
 
 const servicesPiece = 64
 
+// notesAtOnce is how many lives are counted at a time.
+const notesAtOnce = 2048
+
+// serviceNote is what a life says of its server.
+type serviceNote struct {
+	rtt int64
+	key serviceKey
+	serviceLife
+}
+
+// serviceLife is what of it is counted each by itself.
+type serviceLife struct {
+	close          tracker.CloseKind
+	reset          tracker.ResetClass
+	client, server tracker.State
+	midstream      bool
+}
+
 // serviceCount is what is counted of one server address and port. It holds no
 // pointer, for there may be maxServices of them.
 type serviceCount struct {
 	key         serviceKey
 	rtt         uint32 // its handshakes, in services.rtts from 1; 0 if it had none
+	run         uint32 // the latest lives were all alike, and are not counted below yet
+	alike       serviceLife
 	connections uint64
 	midstream   uint64
 	closes      [tracker.NumCloseKinds]uint32
@@ -38,23 +64,25 @@ type serviceCount struct {
 	server      [tracker.NumStates]uint32
 }
 
-// serviceKey is a server's endpoint.
+// serviceKey is a server's endpoint, its address as it stands in a capture.Key.
 type serviceKey struct {
 	ip   [16]byte
 	port uint16
 	v6   bool
 }
 
-func keyOf(a netip.AddrPort) serviceKey {
-	return serviceKey{a.Addr().As16(), a.Port(), !a.Addr().Is4()}
+// server makes k the end of a life's Key that is not the client. It is written in
+// place: to copy what was just written in parts is slow.
+func (k *serviceKey) server(l *tracker.Life) {
+	if l.Client != 0 {
+		k.ip, k.port, k.v6 = l.Key.Lo, l.Key.LoPort, l.Key.V6
+		return
+	}
+	k.ip, k.port, k.v6 = l.Key.Hi, l.Key.HiPort, l.Key.V6
 }
 
-func (k *serviceKey) addr() netip.Addr {
-	a := netip.AddrFrom16(k.ip)
-	if !k.v6 {
-		a = a.Unmap()
-	}
-	return a
+func (k *serviceKey) end() netip.AddrPort {
+	return (&capture.Key{Lo: k.ip, LoPort: k.port, V6: k.v6}).End(0)
 }
 
 // compare is netip.AddrPort.Compare.
@@ -67,8 +95,8 @@ func newServices() *services { return &services{} }
 func (s *services) at(i uint32) *serviceCount { return &s.pieces[i/servicesPiece][i%servicesPiece] }
 
 // get returns the counts of a server; others where there is no room for it.
-func (s *services) get(k serviceKey) *serviceCount {
-	i, found := s.index.find(s, &k)
+func (s *services) get(k *serviceKey) *serviceCount {
+	i, found := s.index.find(s, k)
 	switch {
 	case found:
 		return s.at(i)
@@ -79,34 +107,88 @@ func (s *services) get(k serviceKey) *serviceCount {
 		s.pieces = append(s.pieces, make([]serviceCount, servicesPiece))
 	}
 	v := s.at(s.index.n)
-	v.key = k
-	s.index.add(s, &k)
+	v.key = *k
+	s.index.add(s, k)
 	return v
 }
 
 func (s *services) add(l *tracker.Life) {
-	v := s.get(keyOf(l.Ends[1].Addr))
-	v.connections++
-	if l.Midstream {
-		v.midstream++
+	if len(s.noted) == notesAtOnce {
+		s.settle()
 	}
-	count(&v.closes[l.Close], 1)
-	count(&v.resets[l.ResetAs], 1)
-	count(&v.client[l.Ends[0].State], 1)
-	count(&v.server[l.Ends[1].State], 1)
-	if l.HandshakeRTT >= 0 {
-		s.rtt(v).add(l.HandshakeRTT)
+	if s.noted == nil {
+		s.noted = make([]serviceNote, 0, notesAtOnce)
 	}
+	s.noted = s.noted[:len(s.noted)+1]
+	n := &s.noted[len(s.noted)-1]
+	n.rtt = l.HandshakeRTT
+	n.key.server(l)
+	n.close, n.reset, n.client, n.server, n.midstream = l.Close, l.ResetAs, l.Ends[0].State, l.Ends[1].State, l.Midstream
 	if l.Resumes && s.all { // what was told of it before is taken back
-		v.connections--
-		if l.Midstream {
-			v.midstream--
-		}
-		v.closes[l.Was]--
-		v.resets[tracker.NoReset]--
-		v.client[l.WasIn[0]]--
-		v.server[l.WasIn[1]]--
+		k := n.key
+		s.settle()
+		s.get(&k).take(&serviceLife{l.Was, tracker.NoReset, l.WasIn[0], l.WasIn[1], l.Midstream})
 	}
+}
+
+// settle counts what was noted. The services of a block are looked up before any is
+// counted: so what is fetched for them is fetched for many at the same time.
+func (s *services) settle() {
+	var block [64]*serviceCount
+	for from := 0; from < len(s.noted); from += len(block) {
+		noted := s.noted[from:min(from+len(block), len(s.noted))]
+		for i := range noted {
+			block[i] = s.get(&noted[i].key)
+		}
+		for i := range noted {
+			n, v := &noted[i], block[i]
+			if v.alike != n.serviceLife || v.run == math.MaxUint32 {
+				v.close()
+				v.alike = n.serviceLife
+			}
+			v.run++
+			if n.rtt >= 0 {
+				s.rtt(v).add(n.rtt)
+			}
+		}
+	}
+	s.noted = s.noted[:0]
+}
+
+// end counts all that was not counted yet.
+func (s *services) end() {
+	s.settle()
+	for i := range s.index.n {
+		s.at(i).close()
+	}
+	s.others.close()
+}
+
+// close counts the lives that were alike.
+func (v *serviceCount) close() {
+	x := &v.alike
+	v.connections += uint64(v.run)
+	if x.midstream {
+		v.midstream += uint64(v.run)
+	}
+	count(&v.closes[x.close], v.run)
+	count(&v.resets[x.reset], v.run)
+	count(&v.client[x.client], v.run)
+	count(&v.server[x.server], v.run)
+	v.run = 0
+}
+
+// take takes a life back that was counted.
+func (v *serviceCount) take(x *serviceLife) {
+	v.close()
+	v.connections--
+	if x.midstream {
+		v.midstream--
+	}
+	v.closes[x.close]--
+	v.resets[x.reset]--
+	v.client[x.client]--
+	v.server[x.server]--
 }
 
 // rtt is where the handshakes of v go.
@@ -120,9 +202,11 @@ func (s *services) rtt(v *serviceCount) *quantiles {
 
 // merge adds what o gathered.
 func (s *services) merge(o *services) {
+	s.end()
+	o.end()
 	for i := range o.index.n {
 		v := o.at(i)
-		s.join(s.get(v.key), o, v)
+		s.join(s.get(&v.key), o, v)
 	}
 	s.join(&s.others, o, &o.others)
 }
@@ -155,6 +239,7 @@ func count(n *uint32, more uint32) {
 // list returns the services, those with the most connections first, then by
 // address and port; the rest that had no room comes last.
 func (s *services) list() *Services {
+	s.end()
 	l := &Services{from: s}
 	for i := range s.index.n {
 		l.all = append(l.all, s.at(i))

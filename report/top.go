@@ -10,54 +10,89 @@ import (
 	"tcpstate/tracker"
 )
 
-// best keeps the first n of an order, however many are offered.
+// best keeps the first n of an order, however many are offered. Most of what comes
+// late is not among them, which one comparison of ranks tells.
 type best[T any] struct {
 	n   int
 	cmp func(a, b *T) int
-	all []T // a heap with the last of them on top
+	// rank goes before cmp: of two that differ in it, the one with the higher comes
+	// first. nil: all have the same.
+	rank func(x *T) uint64
+	all  []T     // what is kept, in no order
+	heap []place // of all, the last of them on top
 }
 
-// takes reports whether x is among the first n so far.
-func (h *best[T]) takes(x *T) bool {
-	return len(h.all) < h.n || h.n > 0 && h.cmp(x, &h.all[0]) < 0
+// place is one of best.all.
+type place struct {
+	rank uint64
+	at   uint32
+}
+
+// beyond reports whether what has a rank is certainly not among the first n so far.
+func (h *best[T]) beyond(rank uint64) bool {
+	return len(h.heap) >= h.n && (h.n == 0 || rank < h.heap[0].rank)
 }
 
 // offer copies x if it is among the first n so far.
 func (h *best[T]) offer(x *T) {
-	switch {
-	case len(h.all) < h.n:
-		h.all = append(h.all, *x)
-		i := len(h.all) - 1
-		for i > 0 && h.cmp(&h.all[(i-1)/2], &h.all[i]) < 0 {
-			h.all[(i-1)/2], h.all[i] = h.all[i], h.all[(i-1)/2]
-			i = (i - 1) / 2
-		}
-	case h.takes(x):
-		h.all[0] = *x
-		h.sink(0)
+	p := place{at: uint32(len(h.all))}
+	if h.rank != nil {
+		p.rank = h.rank(x)
 	}
+	if len(h.all) < h.n {
+		h.all = append(h.all, *x)
+		h.heap = append(h.heap, p)
+		i := len(h.heap) - 1
+		for ; i > 0 && h.before(h.heap[(i-1)/2], p); i = (i - 1) / 2 {
+			h.heap[i] = h.heap[(i-1)/2]
+		}
+		h.heap[i] = p
+		return
+	}
+	if h.beyond(p.rank) {
+		return
+	}
+	last := h.heap[0]
+	if p.rank == last.rank && h.cmp(x, &h.all[last.at]) >= 0 {
+		return
+	}
+	p.at = last.at
+	h.all[p.at] = *x
+	h.sink(p)
 }
 
-func (h *best[T]) sink(i int) {
+// before reports whether one comes before another in the order.
+func (h *best[T]) before(a, b place) bool {
+	if a.rank != b.rank {
+		return a.rank > b.rank
+	}
+	return h.cmp(&h.all[a.at], &h.all[b.at]) < 0
+}
+
+// sink puts p where it belongs, for the one on top.
+func (h *best[T]) sink(p place) {
+	i := 0
 	for {
 		child := 2*i + 1
-		if child >= len(h.all) {
-			return
+		if child >= len(h.heap) {
+			break
 		}
-		if child+1 < len(h.all) && h.cmp(&h.all[child], &h.all[child+1]) < 0 {
+		if child+1 < len(h.heap) && h.before(h.heap[child], h.heap[child+1]) {
 			child++
 		}
-		if h.cmp(&h.all[i], &h.all[child]) >= 0 {
-			return
+		if !h.before(p, h.heap[child]) {
+			break
 		}
-		h.all[i], h.all[child] = h.all[child], h.all[i]
+		h.heap[i] = h.heap[child]
 		i = child
 	}
+	h.heap[i] = p
 }
 
-// sorted returns what was kept, in order. It is no heap after that.
+// sorted returns what was kept, in order. Nothing may be offered after that.
 func (h *best[T]) sorted() []T {
 	slices.SortFunc(h.all, func(a, b T) int { return h.cmp(&a, &b) })
+	h.heap = nil
 	return h.all
 }
 
@@ -135,6 +170,21 @@ func byInterest(a, b *row) int {
 	return byID(a, b)
 }
 
+// Ranks have what an order looks at first in their upper bits, and below as much of
+// the duration as there is room for: longer ones are all the same to them.
+
+func rankOf(first uint64, width int, duration int64) uint64 {
+	return first<<(64-width) | min(uint64(duration), 1<<(64-width)-1)
+}
+
+// interestRank is that of byInterest.
+func interestRank(r *row) uint64 {
+	return rankOf(uint64(len(interest))-1-uint64(interest[r.close]), 3, r.duration)
+}
+
+// signsRank is that of bySigns.
+func signsRank(r *row) uint64 { return rankOf(uint64(r.odd), 5, r.duration) }
+
 // bySigns orders rows of the same kind of close by how many signs of trouble they
 // show, then as byInterest.
 func bySigns(a, b *row) int {
@@ -163,6 +213,11 @@ func byFindings(a, b *ranked) int {
 	return byInterest(&a.row, &b.row)
 }
 
+// findingsRank is that of byFindings.
+func findingsRank(x *ranked) uint64 {
+	return rankOf(uint64(x.worst)<<8|uint64(x.count), 12, 0) | interestRank(&x.row)>>12
+}
+
 // top finds the connections to look at first.
 //
 // Findings are known at the end only, and connections are told of before that.
@@ -171,7 +226,7 @@ func byFindings(a, b *ranked) int {
 // first earlyKept of each kind of close by signs of trouble. So the list is right
 // as long as no kind of close has more connections before the findings are known;
 // beyond that, connections with the fewest signs of trouble may be missing from
-// it, the shortest first. All this takes less than 6 MB.
+// it, the shortest first. All this takes less than 7 MB.
 type top struct {
 	list  best[ranked]
 	plain best[row]
@@ -183,9 +238,9 @@ type top struct {
 const earlyKept = 1 << 13
 
 func newTop(n int) *top {
-	t := &top{list: best[ranked]{n: n, cmp: byFindings}, plain: best[row]{n: n, cmp: byInterest}}
+	t := &top{list: best[ranked]{n: n, cmp: byFindings, rank: findingsRank}, plain: best[row]{n: n, cmp: byInterest, rank: interestRank}}
 	for i := range t.early {
-		t.early[i] = best[row]{n: earlyKept, cmp: bySigns}
+		t.early[i] = best[row]{n: earlyKept, cmp: bySigns, rank: signsRank}
 	}
 	return t
 }
@@ -195,15 +250,22 @@ func (t *top) offer(c *Conn) {
 	x.place(c)
 	if c.Known {
 		x.worst, x.count = c.Worst, uint8(min(len(c.Findings), 255))
-		if t.list.takes(x) {
+		if !t.list.beyond(findingsRank(x)) {
 			x.fill(c)
 			t.list.offer(x)
 		}
 		return
 	}
-	if early := &t.early[x.close]; t.plain.takes(&x.row) || early.takes(&x.row) {
-		x.fill(c)
+	early := &t.early[x.close]
+	p, e := !t.plain.beyond(interestRank(&x.row)), !early.beyond(signsRank(&x.row))
+	if !p && !e {
+		return
+	}
+	x.fill(c)
+	if p {
 		t.plain.offer(&x.row)
+	}
+	if e {
 		early.offer(&x.row)
 	}
 }
@@ -215,8 +277,8 @@ func (t *top) sorted(f *Final) []row {
 			waiting = append(waiting, t.early[i].all...)
 			t.early[i].all = nil
 		}
-		slices.SortFunc(waiting, func(a, b row) int { return byID(&a, &b) })
-		waiting = slices.CompactFunc(waiting, func(a, b row) bool { return byID(&a, &b) == 0 })
+		slices.SortFunc(waiting, func(a, b row) int { return cmp.Or(byID(&a, &b), byInterest(&a, &b)) })
+		waiting = slices.Compact(waiting)
 		worst := worstByID(f.Findings)
 		for i := range waiting {
 			ids := f.Of(waiting[i].ref())

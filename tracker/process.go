@@ -39,7 +39,7 @@ func (t *Tracker) Process(b *capture.Batch) {
 		t.advance(b.Now)
 		t.usage.clock = b.Now
 	}
-	if t.of <= 1 {
+	if t.of <= 1 && t.usage.full() {
 		t.count()
 	}
 }

@@ -21,9 +21,11 @@ type Usage struct {
 	services slab[service] // by the index of servers
 	pairs    pairs
 	peaks    slab[peak]
+	summits  slab[summit] // by the index of peaks
 	samples  slab[sample]
 	climbs   slab[climb]
 	resolve  func(uint64) uint64
+	touched  uint32 // for pairs.touch to have a result
 	// Lost counts connections that belong to groups which had no room: their
 	// counts are missing.
 	Lost uint64
@@ -82,13 +84,19 @@ const Few = 8
 // First later than it was, and what it held long before the second may be
 // forgotten.
 func (u *Usage) Pairs(yield func(*Pair) bool) {
+	servers, hosts := u.servers.keys(), u.hosts.keys()
 	for i := range u.pairs.full.n {
 		g := u.pairs.full.at(i + 1)
-		p := Pair{Client: u.client(g.client, g.who), Server: u.servers.keys.at(g.who.service()).end(), Opened: int(g.opened),
+		p := Pair{Server: servers[g.who.service()-1].end(), Opened: int(g.opened),
 			First: g.first, Last: g.last, LowPort: g.lowPort, HighPort: g.highPort,
 			Used: u.peak(&g.used), TimeWait: u.peak(&g.wait)}
+		if c := g.client; g.who&standV6 != 0 {
+			p.Client = netip.AddrFrom16(hosts[c-1])
+		} else {
+			p.Client = netip.AddrFrom4([4]byte{byte(c >> 24), byte(c >> 16), byte(c >> 8), byte(c)})
+		}
 		if d := g.used.peak; d != 0 {
-			p.UsedWaiting = int(u.peaks.at(d).beside)
+			p.UsedWaiting = int(u.summits.at(d).beside)
 		}
 		if !yield(&p) {
 			return
@@ -96,22 +104,15 @@ func (u *Usage) Pairs(yield func(*Pair) bool) {
 	}
 }
 
-// client is the address of a pair's client.
-func (u *Usage) client(client uint32, who standing) netip.Addr {
-	if who&standV6 != 0 {
-		return netip.AddrFrom16(*u.hosts.keys.at(client))
-	}
-	return netip.AddrFrom4([4]byte{byte(client >> 24), byte(client >> 16), byte(client >> 8), byte(client)})
-}
-
 // Services yields all services, in the order in which they were first counted.
 func (u *Usage) Services(yield func(*Service) bool) {
+	servers := u.servers.keys()
 	for i := range u.services.n {
 		g := u.services.at(i + 1)
 		if !g.used {
 			continue // only pairs of it were counted
 		}
-		s := Service{Server: u.servers.keys.at(i + 1).end(), TimeWait: u.peak(&g.held), Attempts: u.peak(&g.attempts), Answered: u.peak(&g.answered)}
+		s := Service{Server: servers[i].end(), TimeWait: u.peak(&g.held), Attempts: u.peak(&g.attempts), Answered: u.peak(&g.answered)}
 		if !yield(&s) {
 			return
 		}
@@ -119,4 +120,9 @@ func (u *Usage) Services(yield func(*Service) bool) {
 }
 
 // Usage tells what was counted. It is valid between batches, and after Finish.
-func (t *Tracker) Usage() *Usage { return &t.counts }
+func (t *Tracker) Usage() *Usage {
+	if t.of <= 1 {
+		t.count()
+	}
+	return &t.counts
+}

@@ -13,10 +13,11 @@ type source struct {
 
 // step is a gain that is about to be applied.
 type step struct {
-	g       *gain
-	service uint32 // index plus one
-	client  uint32 // 0 where no pair is meant; an IPv4 address that is 0 is only fetched late
-	hash    uint64 // of the pair
+	g      *gain
+	what   standing // that of the gain, with the service by the number of Usage
+	client uint32
+	hash   uint64   // of the pair; 0 where none is meant, and hardly ever else: that is fetched late
+	of     *service // nil where no count of a service is meant
 }
 
 // gainsAhead is how many gains are looked at before they are applied: what they will
@@ -52,7 +53,7 @@ func (u *Usage) apply(logs ...*usageLog) {
 				n++
 			}
 		}
-		u.pairs.touch(block[:n])
+		u.touched ^= u.pairs.touch(block[:n])
 		for i := range block[:n] {
 			u.step(&block[i])
 		}
@@ -89,20 +90,19 @@ func (u *Usage) first(n int) (first *source) {
 	return first
 }
 
-// look translates the gain's numbers, and has its pair's place fetched.
+// look translates the gain's numbers.
 func (u *Usage) look(x *step, s *source, g *gain) {
 	i := g.what.service()
 	if int(i) > len(s.services) {
-		l := s.log.services[s.fresh[0]]
-		s.fresh[0]++
-		n, fresh := u.servers.find(l, l.hash(), serviceMask-1)
-		if fresh {
-			u.services.add()
-		}
-		s.services = append(s.services, n)
+		u.announced(s)
 	}
-	x.g, x.service, x.client = g, s.services[i-1], 0
-	if g.what.in()&inPair == 0 {
+	n := s.services[i-1]
+	x.g, x.what, x.hash, x.of = g, g.what.of(n), 0, nil
+	in := g.what.in()
+	if in&inService != 0 {
+		x.of = u.services.at(n)
+	}
+	if in&inPair == 0 {
 		return
 	}
 	x.client = g.client
@@ -115,39 +115,46 @@ func (u *Usage) look(x *step, s *source, g *gain) {
 		}
 		x.client = s.hosts[x.client-1]
 	}
-	x.hash = u.pairs.hash(x.client, x.key())
+	x.hash = u.pairs.hash(x.client, x.what&cellKey)
 }
 
-// key is what the cell of the pair has of the service.
-func (x *step) key() standing { return (x.g.what & standV6).of(x.service) }
+// announced takes the next service of a log that names it first.
+func (u *Usage) announced(s *source) {
+	l := s.log.services[s.fresh[0]]
+	s.fresh[0]++
+	n, fresh := u.servers.find(l, l.hash(), serviceMask-1)
+	if fresh {
+		u.services.add()
+	}
+	s.services = append(s.services, n)
+}
 
 // step applies one gain.
 func (u *Usage) step(x *step) {
-	g := x.g
-	in := g.what.in()
+	in := x.what.in()
 	if in&inPair != 0 {
 		u.pair(x, in)
 	}
-	if in&inService == 0 {
+	s := x.of
+	if s == nil {
 		return
 	}
-	s := u.services.at(x.service)
 	s.used = true
 	if in&inHeld != 0 {
-		u.count(&s.held, 0, 1, g)
+		u.count(&s.held, 0, 1, x.g)
 	}
 	if in&inAttempts != 0 {
-		u.count(&s.attempts, 0, Few, g)
+		u.count(&s.attempts, 0, Few, x.g)
 	}
 	if in&inAnswered != 0 {
-		u.count(&s.answered, 0, Few, g)
+		u.count(&s.answered, 0, Few, x.g)
 	}
 }
 
 // pair applies what a gain has for its pair.
 func (u *Usage) pair(x *step, in counted) {
 	g, p := x.g, &u.pairs
-	c := p.find(x.client, x.key(), x.hash)
+	c := p.find(x.client, x.what&cellKey, x.hash)
 	if c == nil {
 		if g.what&gainMore == 0 {
 			return // it found no room, or what it counted in had none
@@ -155,7 +162,7 @@ func (u *Usage) pair(x *step, in counted) {
 		if p.n == 0 {
 			p.base = g.time
 		}
-		if c = p.add(x.client, x.key(), x.hash); c == nil {
+		if c = p.add(x.client, x.what&cellKey, x.hash); c == nil {
 			u.Lost++
 			return
 		}

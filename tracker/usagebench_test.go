@@ -117,7 +117,7 @@ func playUsage(lives int, one bool) *Usage {
 			}
 			s.moment(&j, &k, n)
 		}
-		if j.full() || i%1000 == 0 {
+		if j.full() {
 			u.apply(&j.log)
 			j.log.empty()
 		}

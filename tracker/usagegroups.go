@@ -75,11 +75,14 @@ func (g *group) opens(now int64, port uint16) {
 // index numbers keys in the order in which they come, from one on. A map of
 // Go's would touch twice as many lines of the cache.
 type index[K comparable] struct {
-	cells []indexCell // length a power of two
-	keys  slab[K]
+	cells []indexCell[K] // length a power of two
+	n     uint32
 }
 
-type indexCell struct {
+// indexCell has the key itself: whoever looks for one mostly finds it in the first
+// cell that is looked at, and that is all that has to be fetched.
+type indexCell[K comparable] struct {
+	key  K
 	hash uint32
 	i    uint32 // 0 is free
 }
@@ -87,30 +90,30 @@ type indexCell struct {
 // find returns a key's number, and makes it if it is not there, as long as
 // there are fewer than limit; 0 otherwise.
 func (x *index[K]) find(k K, hash, limit uint32) (i uint32, fresh bool) {
-	if x.keys.n*4 >= uint32(len(x.cells))*3 {
+	if x.n*4 >= uint32(len(x.cells))*3 {
 		x.grow()
 	}
 	mask := uint32(len(x.cells) - 1)
 	at := hash & mask
 	for ; x.cells[at].i != 0; at = (at + 1) & mask {
-		if c := x.cells[at]; c.hash == hash && *x.keys.at(c.i) == k {
+		if c := &x.cells[at]; c.hash == hash && c.key == k {
 			return c.i, false
 		}
 	}
-	if x.keys.n >= limit {
+	if x.n >= limit {
 		return 0, false
 	}
-	n := x.keys.add()
-	*x.keys.at(n) = k
-	x.cells[at] = indexCell{hash, n}
-	return n, true
+	x.n++
+	x.cells[at] = indexCell[K]{k, hash, x.n}
+	return x.n, true
 }
 
 func (x *index[K]) grow() {
 	old := x.cells
-	x.cells = make([]indexCell, max(64, 2*len(old)))
+	x.cells = make([]indexCell[K], max(64, 2*len(old)))
 	mask := uint32(len(x.cells) - 1)
-	for _, c := range old {
+	for i := range old {
+		c := &old[i]
 		if c.i == 0 {
 			continue
 		}
@@ -118,14 +121,25 @@ func (x *index[K]) grow() {
 		for x.cells[at].i != 0 {
 			at = (at + 1) & mask
 		}
-		x.cells[at] = c
+		x.cells[at] = *c
 	}
+}
+
+// keys are all of them, in the order of their numbers.
+func (x *index[K]) keys() []K {
+	all := make([]K, x.n)
+	for i := range x.cells {
+		if c := &x.cells[i]; c.i != 0 {
+			all[c.i-1] = c.key
+		}
+	}
+	return all
 }
 
 // slab holds things without pointers, so that the garbage collector has
 // nothing to walk. They are named by their index plus one.
 type slab[T any] struct {
-	parts [][]T
+	parts []*[slabPart]T
 	n     uint32
 }
 
@@ -136,7 +150,7 @@ func (s *slab[T]) at(i uint32) *T { return &s.parts[(i-1)/slabPart][(i-1)%slabPa
 
 func (s *slab[T]) add() uint32 {
 	if int(s.n/slabPart) == len(s.parts) {
-		s.parts = append(s.parts, make([]T, slabPart))
+		s.parts = append(s.parts, new([slabPart]T))
 	}
 	s.n++
 	return s.n

@@ -12,12 +12,11 @@ import (
 // cell alone, and becomes a group when a second joins. Where the table is full,
 // those go first that hold nothing any more.
 type pairs struct {
-	cells   []pairCell // perPlace to a place
-	n       uint32
-	full    slab[group]
-	seed    [4]uint64
-	base    int64    // when the first was counted
-	touched standing // for touch to have a result
+	cells []pairCell // perPlace to a place
+	n     uint32
+	full  slab[group]
+	seed  [4]uint64
+	base  int64 // when the first was counted
 }
 
 // pairCell is a pair in the table. Either rest is the index of its group, or
@@ -75,25 +74,25 @@ func (p *pairs) places(hash uint64) (a, b uint32) {
 
 // touch has the places of pairs that are to be looked up soon fetched, all at
 // the same time.
-func (p *pairs) touch(steps []step) {
+func (p *pairs) touch(steps []step) uint32 {
 	if len(p.cells) == 0 {
-		return
+		return 0
 	}
 	touched := standing(0)
 	for i := range steps {
-		if steps[i].client != 0 {
-			a, _ := p.places(steps[i].hash)
+		if h := steps[i].hash; h != 0 {
+			a, _ := p.places(h)
 			touched ^= p.cells[a].what ^ p.cells[a+perPlace/2].what
 		}
 	}
 	for i := range steps {
-		if steps[i].client != 0 {
-			if a, b := p.places(steps[i].hash); p.cells[a+perPlace-1].what != 0 { // it is full
+		if h := steps[i].hash; h != 0 {
+			if a, b := p.places(h); p.cells[a+perPlace-1].what != 0 { // it is full
 				touched ^= p.cells[b].what ^ p.cells[b+perPlace/2].what
 			}
 		}
 	}
-	p.touched = touched
+	return uint32(touched)
 }
 
 // find returns a pair's cell; nil if it has none.
@@ -200,10 +199,18 @@ func (p *pairs) spare(at uint32, idle bool) *pairCell {
 	return nil
 }
 
-// grow makes the table larger.
+// grow makes the table larger: while it is small, by so much that little is moved
+// again; then by less, for what stays empty takes memory, too.
 func (p *pairs) grow() {
 	old := p.cells
-	p.cells, p.n = make([]pairCell, min(max(64, 8*len(old)), maxCells)), 0
+	n := max(64, 8*len(old))
+	if len(old) >= 1<<15 {
+		n = 2 * len(old)
+	}
+	if n > maxCells/2 {
+		n = maxCells
+	}
+	p.cells, p.n = make([]pairCell, n), 0
 	for i := range old {
 		if old[i].what == 0 {
 			continue
@@ -259,9 +266,8 @@ func (u *Usage) group(c *pairCell) {
 	g.used = tally{n: uint32(in & inUsed), max: uint32(had & inUsed)}
 	g.wait = tally{n: uint32(in & inWait >> 1), max: uint32(had & inWait >> 1)}
 	if g.wait.max != 0 {
-		g.wait.peak = u.peaks.add()
-		k := u.peaks.at(g.wait.peak)
-		k.at, k.first, k.last = at, at, at
+		g.wait.peak = u.summit(at)
+		u.peaks.at(g.wait.peak).last, u.summits.at(g.wait.peak).at = at, at
 	}
 	c.what = g.who | cellFull
 	c.rest = uint64(n)

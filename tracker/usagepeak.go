@@ -5,10 +5,11 @@ import "math"
 // Peak is one count over time: now, at its highest, and how it got there.
 type Peak struct {
 	Now, Max    int
-	At          int64  // when Max was first reached, ns
-	Frame       uint64 // the frame that did it
-	First, Last int64  // when the first was counted in (see Few), and the latest
-	of          *peak  // nil where no details are kept
+	At          int64   // when Max was first reached, ns
+	Frame       uint64  // the frame that did it
+	First, Last int64   // when the first was counted in (see Few), and the latest
+	of          *summit // nil where no details are kept
+	kept        uint8   // samples of it
 	marks       *climb
 	usage       *Usage
 }
@@ -31,18 +32,23 @@ type tally struct {
 // maxSamples is how many connections prove a peak.
 const maxSamples = 5
 
-// peak is what is remembered of one. What is looked at whenever a connection
-// is counted out lies together.
+// peak is what is remembered of one and looked at whenever a connection is counted
+// in or out: two of them lie in a line of the cache. The rest is its summit.
 type peak struct {
-	at          int64
-	frame       uint64
-	first, last int64
-	beside      uint32             // what the pair's TIME-WAIT counted at the peak
-	climb       uint32             // index plus one
-	names       [maxSamples]uint32 // of the samples' connections
-	gone        uint8              // bits: counted out since, and no sample of a higher peak
-	n           uint8              // samples
-	samples     [maxSamples]uint32 // index plus one; those from n on are to be used again
+	last  int64
+	names [maxSamples]uint32 // of the samples' connections
+	gone  uint8              // bits: counted out since, and no sample of a higher peak
+	n     uint8              // samples
+}
+
+// summit is what only changes with a higher peak.
+type summit struct {
+	at      int64
+	frame   uint64
+	first   int64
+	beside  uint32             // what the pair's TIME-WAIT counted at the peak
+	climb   uint32             // index plus one
+	samples [maxSamples]uint32 // index plus one; those from peak.n on are to be used again
 }
 
 type sample struct {
@@ -95,58 +101,70 @@ func (u *Usage) count(t *tally, beside, detail uint32, x *gain) {
 		return
 	}
 	if t.peak == 0 {
-		t.peak = u.peaks.add()
-		u.peaks.at(t.peak).first = x.time
+		t.peak = u.summit(x.time)
 	}
 	p := u.peaks.at(t.peak)
 	p.last = max(p.last, x.time) // time may run backwards
 	if !higher {
 		return
 	}
-	p.at, p.frame = x.time, x.frame()
-	p.beside = beside
-	u.enter(p, x)
+	s := u.summits.at(t.peak)
+	s.at, s.frame = x.time, x.frame()
+	s.beside = beside
+	u.enter(p, s, x)
 	if t.max < marks[climbFrom] {
 		return
 	}
-	if p.climb == 0 {
-		p.climb = u.climbs.add()
-		u.climbs.at(p.climb).next = climbFrom
+	if s.climb == 0 {
+		s.climb = u.climbs.add()
+		u.climbs.at(s.climb).next = climbFrom
 	}
-	c := u.climbs.at(p.climb)
+	c := u.climbs.at(s.climb)
 	for c.next < uint32(len(marks)) && t.max >= marks[c.next] {
 		c.at[c.next%climbLen] = x.time
 		c.next++
 	}
 }
 
+// summit makes a peak whose first was counted in at a time.
+func (u *Usage) summit(first int64) (peak uint32) {
+	u.peaks.add()
+	peak = u.summits.add()
+	u.summits.at(peak).first = first
+	return peak
+}
+
 // enter takes the one that made a new peak for a sample, and drops those that
 // are not counted any more, or the oldest.
-func (u *Usage) enter(p *peak, x *gain) {
-	k := uint8(0)
-	for i := range p.n {
-		if p.gone>>i&1 == 0 {
-			p.swap(k, i)
-			k++
+func (u *Usage) enter(p *peak, s *summit, x *gain) {
+	k := p.n
+	if p.gone != 0 {
+		k = 0
+		for i := range p.n {
+			if p.gone>>i&1 == 0 {
+				s.swap(p, k, i)
+				k++
+			}
 		}
 	}
 	if k == maxSamples {
 		k--
-		for i := range k {
-			p.swap(i, i+1)
-		}
+		oldest := s.samples[0]
+		copy(p.names[:], p.names[1:])
+		copy(s.samples[:], s.samples[1:])
+		s.samples[k] = oldest
 	}
-	if p.samples[k] == 0 {
-		p.samples[k] = u.samples.add()
+	if s.samples[k] == 0 {
+		s.samples[k] = u.samples.add()
 	}
 	p.names[k] = x.name
-	*u.samples.at(p.samples[k]) = sample{life: x.life, from: x.began(), frame: x.frame()}
+	*u.samples.at(s.samples[k]) = sample{life: x.life, from: x.began(), frame: x.frame()}
 	p.n, p.gone = k+1, 0
 }
 
-func (p *peak) swap(i, j uint8) {
+func (s *summit) swap(p *peak, i, j uint8) {
 	p.names[i], p.names[j] = p.names[j], p.names[i]
-	p.samples[i], p.samples[j] = p.samples[j], p.samples[i]
+	s.samples[i], s.samples[j] = s.samples[j], s.samples[i]
 }
 
 // leave marks a sample that is counted out. It stays one of the peak that is
@@ -174,10 +192,10 @@ func (u *Usage) peak(t *tally) Peak {
 	if t.peak == 0 {
 		return out
 	}
-	p := u.peaks.at(t.peak)
-	out.At, out.Frame, out.First, out.Last, out.of, out.usage = p.at, p.frame, p.first, p.last, p, u
-	if p.climb != 0 {
-		out.marks = u.climbs.at(p.climb)
+	p, s := u.peaks.at(t.peak), u.summits.at(t.peak)
+	out.At, out.Frame, out.First, out.Last, out.of, out.kept, out.usage = s.at, s.frame, s.first, p.last, s, p.n, u
+	if s.climb != 0 {
+		out.marks = u.climbs.at(s.climb)
 	}
 	return out
 }
@@ -187,7 +205,7 @@ func (p *Peak) Samples() (all []Sample) {
 	if p.of == nil {
 		return nil
 	}
-	for _, i := range p.of.samples[:p.of.n] {
+	for _, i := range p.of.samples[:p.kept] {
 		s := p.usage.samples.at(i)
 		id := s.life >> incBits
 		if p.usage.resolve != nil {

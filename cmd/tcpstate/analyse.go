@@ -82,7 +82,7 @@ func (c *cli) follow(f *flags, src capture.Source, r *report.Report, intr *inter
 				r.Begin(&e.stats)
 			}
 			if len(m.batch.Segments) == 0 && m.batch.Now == 0 {
-				rd.empty <- m.batch
+				rd.giveBack(m.batch, f.waits())
 			} else {
 				done := t.Process(m.batch)
 				for {
@@ -93,7 +93,7 @@ func (c *cli) follow(f *flags, src capture.Source, r *report.Report, intr *inter
 						break
 					}
 					r.Batch(done)
-					rd.empty <- done
+					rd.giveBack(done, f.waits())
 					done = nil
 				}
 			}

@@ -1,20 +1,46 @@
 package main
 
-import "runtime/debug"
+import (
+	"math"
+	"runtime"
+	"runtime/debug"
+	"sync"
+)
 
-// sparing has the garbage collector work early: nearly all that an analysis
-// holds lies in slabs without pointers, of which it has nothing to walk, so that
-// what is left behind costs more than another round. It returns what ends that.
+const (
+	// sparePercent has the garbage collector work early: nearly all that an analysis
+	// holds lies in slabs without pointers, of which it has nothing to walk, so
+	// that what is left behind costs more than another round.
+	sparePercent = 40
+	// spareFrom is how much memory is in use before its first round. A round goes
+	// through the tables of the libraries whatever the heap has, and while that
+	// grows from next to nothing, there would be one for every few packets.
+	spareFrom = 32 << 20
+)
+
+// sparing has the garbage collector work as suits an analysis, within maxMemory if
+// that is not 0. It returns what ends that.
 func sparing(maxMemory int64) (end func()) {
-	percent := debug.SetGCPercent(40)
-	limit := int64(-1)
+	most := int64(math.MaxInt64)
 	if maxMemory > 0 {
-		limit = debug.SetMemoryLimit(maxMemory)
+		most = maxMemory
 	}
-	return func() {
-		debug.SetGCPercent(percent)
-		if limit >= 0 {
-			debug.SetMemoryLimit(limit)
+	percent, limit := debug.SetGCPercent(-1), debug.SetMemoryLimit(min(spareFrom, most))
+	var mu sync.Mutex
+	over := false
+	runtime.SetFinalizer(&struct{ int }{}, func(any) { // the first round finds it
+		mu.Lock()
+		defer mu.Unlock()
+		if !over {
+			debug.SetMemoryLimit(most)
+			debug.SetGCPercent(sparePercent)
 		}
+	})
+	return func() {
+		mu.Lock()
+		defer mu.Unlock()
+		over = true
+		debug.SetGCPercent(percent)
+		debug.SetMemoryLimit(limit)
 	}
 }

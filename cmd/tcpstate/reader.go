@@ -14,8 +14,9 @@ import (
 type reader struct {
 	full  chan filled
 	empty chan *capture.Batch
-	done  chan struct{} // closed by quit
-	ended atomic.Bool   // set by stop
+	back  []*capture.Batch // will be handed to empty
+	done  chan struct{}    // closed by quit
+	ended atomic.Bool      // set by stop
 }
 
 // filled is one batch with the statistics after it, which hold until the next
@@ -27,8 +28,13 @@ type filled struct {
 	err   error
 }
 
-// batchesInFlight: one is filled, one waits, the others are followed.
-const batchesInFlight = tracker.InFlight + 2
+// batchesAtOnce go back to the reader together, which then fills them in a row: to
+// wake it for each would take longer, and it would find nothing in the cache.
+const batchesAtOnce = 4
+
+// batchesInFlight: those that wait to go back, one that is filled, and the others
+// are followed.
+const batchesInFlight = tracker.InFlight + batchesAtOnce
 
 // account takes the statistics after each batch. They lie in turn in more
 // places than there are batches on their way, so that who holds those of the
@@ -93,6 +99,19 @@ func startReader(src capture.Source) *reader {
 		}
 	}()
 	return r
+}
+
+// giveBack takes a batch that nobody needs any more. If more may be long in coming,
+// it is not kept waiting for others.
+func (r *reader) giveBack(b *capture.Batch, now bool) {
+	r.back = append(r.back, b)
+	if len(r.back) < batchesAtOnce && !now {
+		return
+	}
+	for _, b := range r.back {
+		r.empty <- b
+	}
+	r.back = r.back[:0]
 }
 
 // stop makes the source's next batch its last.

@@ -52,7 +52,7 @@ func TestStatisticsHold(t *testing.T) {
 		if m.err != nil {
 			break
 		}
-		rd.empty <- m.batch
+		rd.giveBack(m.batch, true)
 		for deadline := time.Now().Add(5 * time.Second); len(rd.full) < batchesInFlight && i+batchesInFlight <= 50 && time.Now().Before(deadline); {
 			time.Sleep(time.Millisecond)
 		}

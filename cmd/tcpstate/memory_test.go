@@ -1,0 +1,42 @@
+package main
+
+import (
+	"math"
+	"runtime"
+	"runtime/debug"
+	"runtime/metrics"
+	"testing"
+	"time"
+)
+
+// The garbage collector waits for its first round, then works early, and in the end
+// as it did before.
+func TestSparing(t *testing.T) {
+	defer debug.SetGCPercent(debug.SetGCPercent(123))
+	settings := func() [2]uint64 {
+		s := []metrics.Sample{{Name: "/gc/gogc:percent"}, {Name: "/gc/gomemlimit:bytes"}}
+		metrics.Read(s)
+		return [2]uint64{s[0].Value.Uint64(), s[1].Value.Uint64()}
+	}
+	before := settings()
+	for _, x := range []struct {
+		most          int64
+		first, limits uint64
+	}{{0, spareFrom, math.MaxInt64}, {spareFrom / 2, spareFrom / 2, spareFrom / 2}, {64 << 20, spareFrom, 64 << 20}} {
+		runtime.GC()
+		end := sparing(x.most)
+		if got := settings(); got[0] == sparePercent || got[1] != x.first {
+			t.Errorf("bound of %d: begins with %d", x.most, got)
+		}
+		for deadline := time.Now().Add(10 * time.Second); settings()[0] != sparePercent && time.Now().Before(deadline); {
+			runtime.GC()
+		}
+		if got := settings(); got[0] != sparePercent || got[1] != x.limits {
+			t.Errorf("bound of %d: goes on with %d", x.most, got)
+		}
+		end()
+		if got := settings(); got != before {
+			t.Errorf("bound of %d: ends with %d, not %d", x.most, got, before)
+		}
+	}
+}
