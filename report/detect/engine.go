@@ -3,7 +3,6 @@ package detect
 import (
 	"cmp"
 	"fmt"
-	"math/bits"
 	"slices"
 	"strings"
 	"time"
@@ -23,27 +22,22 @@ type Options struct {
 
 // Engine hands cases to the detectors and gathers their findings.
 type Engine struct {
-	opts     Options
-	at       []station
-	bySign   [signs]stations // who asked for lives that show it
-	touchers []toucher
-	touched  uint64 // keeps touch from being optimised away
-	shared   *shared
-	quality  quality
-	of       *findingsOf
-	hidden   []Finding
+	opts    Options
+	at      []station
+	slips   bool // all detectors are content with slips of ordinary lives
+	most    int  // lives that wait together
+	queue   queue
+	shared  *shared
+	quality quality
+	of      *findingsOf
+	hidden  []Finding
 }
-
-// signs is how many there may be.
-const signs = 32
-
-// stations is a set of indices of Engine.at.
-type stations [2]uint64
 
 // station is a detector at work.
 type station struct {
 	*Detector
-	w Watcher
+	w     Watcher
+	batch batcher // w, or nil
 }
 
 // New sets the detectors to work that are not disabled.
@@ -51,21 +45,17 @@ func New(o Options) *Engine {
 	if o.OS.Ports == 0 {
 		o.OS = OSes["linux"]
 	}
-	g := &Engine{opts: o, shared: &shared{}}
+	g := &Engine{opts: o, shared: &shared{}, slips: true, most: waiting}
+	g.queue.whole = make([]whole, 0, wholly)
 	for _, d := range ordered(Catalogue) {
 		if !o.Disabled[d.ID] {
-			n := len(g.at)
-			g.at = append(g.at, station{d, d.New(&Setup{detector: d, values: o.Values, OS: o.OS, TimeWait: o.TimeWait, shared: g.shared})})
-			if w, ok := g.at[n].w.(toucher); ok {
-				g.touchers = append(g.touchers, w)
-			}
-			for i := range g.bySign {
-				if d.Signs>>i&1 != 0 {
-					g.bySign[i][n/64] |= 1 << (n % 64)
-				}
-			}
+			w := d.New(&Setup{detector: d, values: o.Values, OS: o.OS, TimeWait: o.TimeWait, shared: g.shared})
+			b, ok := w.(batcher)
+			g.at = append(g.at, station{d, w, b})
+			g.slips = g.slips && (ok || d.Signs&ordinary == 0)
 		}
 	}
+	g.slips = g.slips && g.Trails()&ordinary == 0
 	return g
 }
 
@@ -98,44 +88,16 @@ func ordered(all []*Detector) []*Detector {
 
 // Case takes note of one life. It is what tracker.Observer.Case wants.
 func (g *Engine) Case(c *tracker.Case) {
-	g.shared.meet(c)
-	g.touch(c)
-	g.shared.services.add(c, g.shared.server)
 	g.quality.add(c)
-	var ask stations
-	for s := c.Signs; s != 0; s &= s - 1 {
-		b := &g.bySign[bits.TrailingZeros32(uint32(s))]
-		ask[0] |= b[0]
-		ask[1] |= b[1]
+	q := &g.queue
+	q.slips[q.n].fill(c)
+	if !g.slips || !plain(c) {
+		q.keep(c)
 	}
-	for k, set := range ask {
-		for ; set != 0; set &= set - 1 {
-			g.at[64*k+bits.TrailingZeros64(set)].w.Case(c)
-		}
+	if q.n++; q.n >= g.most || len(q.whole) == wholly {
+		g.flush()
 	}
 }
-
-// toucher is a watcher that keeps something for each life in a large table.
-type toucher interface {
-	// touch reads from where it will be kept.
-	touch(c *tracker.Case) uint64
-}
-
-// touch looks at all the places in memory to which the case will be noted, before
-// it is. They are not in the processor's caches, for millions of segments of others
-// came since; asked for together they come at the same time, and not one after the
-// other.
-func (g *Engine) touch(c *tracker.Case) {
-	n := g.shared.services.touch(g.shared.server)
-	for _, w := range g.touchers {
-		n += w.touch(c)
-	}
-	g.touched = n
-}
-
-// ordinary are the signs of lives in which everything goes well: they are
-// diagnosed by what is in the life and its ends' accounts.
-const ordinary = tracker.SignLife | tracker.SignSyn | tracker.SignDone | tracker.SignFin
 
 // Trails are the signs of lives of which the trail is wanted: it may be left out
 // of the case of a life that shows none of them.
@@ -219,6 +181,7 @@ type Ending struct {
 // Findings asks all detectors, and returns what they found: most severe first,
 // then by id and subject. It is called once.
 func (g *Engine) Findings(e Ending) []Finding {
+	g.flush()
 	x := &Context{Stats: e.Stats, Totals: e.Totals, Usage: e.Usage, engine: g, swallows: map[string]*refSet{}}
 	g.quality.judge(x)
 	x.Doubts = g.quality.doubts

@@ -148,14 +148,18 @@ type metSlot struct {
 	kept [2]uint32 // see ring.near
 }
 
-func (r *revivals) add(c *tracker.Case, pair uint64) {
+// freshOf returns the life as a fresh connection, if it is one.
+func freshOf(c *tracker.Case, pair uint64) (f fresh, ok bool) {
 	l := c.Life
 	a := &c.Ends[tracker.Server]
 	if !c.Has(tracker.SignDone) || !c.Has(tracker.SignSyn) || c.Has(tracker.SignSelf) || l.SynRetransmits > 0 || a.SpokeFrame == 0 {
-		return
+		return f, false
 	}
-	f := fresh{Ref: RefOf(c), pair: pair, at: l.Start, syn: l.FirstFrame, speaks: a.SpokeFrame}
-	m := r.slot(slotKey(pair, f.at))
+	return fresh{Ref: RefOf(c), pair: pair, at: l.Start, syn: l.FirstFrame, speaks: a.SpokeFrame}, true
+}
+
+func (r *revivals) add(f fresh) {
+	m := r.slot(slotKey(f.pair, f.at))
 	first, last := r.ring.near(m.kept[0]), r.ring.near(m.kept[1])
 	switch {
 	case first == nil:
@@ -223,7 +227,9 @@ func newDeaths(s *Setup) deaths {
 }
 
 func (w *deaths) note(c *tracker.Case) {
-	w.revivals.add(c, w.pair)
+	if f, ok := freshOf(c, w.pair); ok {
+		w.revivals.add(f)
+	}
 	if !c.Has(tracker.SignIdle) && w.idle >= idleSign {
 		return
 	}

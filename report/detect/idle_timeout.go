@@ -102,10 +102,7 @@ func (w *idleTimeout) Case(c *tracker.Case) {
 	if w.server == 0 {
 		return
 	}
-	for int(w.server) > len(w.closes) {
-		w.closes = append(w.closes, [2]uint32{})
-	}
-	w.closes[w.server-1][side]++
+	w.closed(w.server, side)
 	if !c.Has(w.trails()) {
 		return // something was said right before
 	}
@@ -123,11 +120,27 @@ func (w *idleTimeout) Case(c *tracker.Case) {
 	w.bag.Add(endOf(c, side), c, last.Time, ev[i].Time, v, nil)
 }
 
-func (w *idleTimeout) touch(*tracker.Case) uint64 {
-	if w.server == 0 || int(w.server) > len(w.closes) {
-		return 0
+func (w *idleTimeout) slips(lives []slip) {
+	for i := range lives {
+		l := &lives[i]
+		if l.signs&tracker.SignFin == 0 || l.server == 0 || l.close != tracker.Graceful && l.close != tracker.HalfClosed {
+			continue
+		}
+		switch l.closedBy {
+		case tracker.ByClient:
+			w.closed(l.server, tracker.Client)
+		case tracker.ByServer:
+			w.closed(l.server, tracker.Server)
+		}
 	}
-	return uint64(w.closes[w.server-1][0])
+}
+
+// closed counts that a side closed, by the index of the service plus one.
+func (w *idleTimeout) closed(server uint32, side uint8) {
+	for int(server) > len(w.closes) {
+		w.closes = append(w.closes, [2]uint32{})
+	}
+	w.closes[server-1][side]++
 }
 
 // trails are the signs of lives that may have been closed by a timer.

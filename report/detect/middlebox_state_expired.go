@@ -54,11 +54,13 @@ type middleboxStateExpired struct{ deaths }
 
 func (w *middleboxStateExpired) Case(c *tracker.Case) { w.note(c) }
 
-func (w *middleboxStateExpired) touch(c *tracker.Case) uint64 {
-	if w.met == nil {
-		return 0
+func (w *middleboxStateExpired) slips(lives []slip) {
+	const opened = tracker.SignSyn | tracker.SignDone
+	for i := range lives {
+		if l := &lives[i]; l.signs&opened == opened && l.speaks != 0 {
+			w.revivals.add(fresh{Ref: l.Ref, pair: l.pair, at: l.start, syn: l.first, speaks: l.speaks})
+		}
 	}
-	return w.met[slotKey(w.pair, c.Life.Start)%metSets][0].key
 }
 
 // trails are the signs of lives that may have died while they were idle.

@@ -23,7 +23,7 @@ var Refused = &Detector{
 	Advice: "Start the service, or correct the address or port that the client was given. If it runs, see which address it " +
 		"listens on (ss -ltn), and whether a firewall rule rejects with tcp-reset.",
 	Sources: []string{"RFC 9293 section 3.10.7.1", "oracle 09_refused", "Linux tcp_v4_send_reset"},
-	Signs:   tracker.SignLife, // the other lives tell with which TTL a server's segments come
+	Signs:   tracker.SignRst,
 	New:     func(s *Setup) Watcher { return &refused{shared: s.shared} },
 }
 
@@ -41,7 +41,6 @@ type refusal struct {
 }
 
 func (w *refused) Case(c *tracker.Case) {
-	w.services.addTTL(c, w.server)
 	syn, rst := refusedBy(c)
 	if rst == nil {
 		return
@@ -153,14 +152,6 @@ func (r ttlRange) with(o ttlRange) ttlRange {
 		return o
 	}
 	return ttlRange{min(r.least, o.least), max(r.most, o.most)}
-}
-
-// addTTL notes the TTL of a life's server.
-func (s *services) addTTL(c *tracker.Case, i uint32) {
-	if a := &c.Ends[tracker.Server]; i != 0 && a.TTLSeen != 0 {
-		n := &s.all[i-1]
-		n.ttl = n.ttl.with(ttlRange{a.TTL, a.TTL})
-	}
 }
 
 // ttlOf are the TTLs of all ports of a host.

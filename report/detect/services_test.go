@@ -55,7 +55,10 @@ func TestTimesBounded(t *testing.T) {
 		key := netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 0, 2}), uint16(1+r.IntN(20)))
 		c.Life.Ends[tracker.Server].Addr = key
 		c.Life.AnsweredAt = r.Int64N(86400e9)
-		s.add(c, s.of(hostKey(key.Addr()), key))
+		var l slip
+		l.fill(c)
+		l.server = s.of(hostKey(key.Addr()), &l.listener)
+		s.add([]slip{l})
 		lists[key] = append(lists[key], c.Life.AnsweredAt)
 		n := 0
 		for _, x := range s.moments {

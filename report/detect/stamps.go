@@ -42,16 +42,10 @@ type stamp struct {
 	syn   bool
 }
 
-func (b *stampBook) add(c *tracker.Case, host [2]uint64) {
-	if v, ok := stampsOf(c); ok {
-		v.hosts = together(host[tracker.Client], host[tracker.Server])
-		b.ring.add(v)
-	}
-}
-
 // stampsOf returns the timestamp of the client's SYN, and its newest.
-func stampsOf(c *tracker.Case) (v stamps, ok bool) {
+func stampsOf(c *tracker.Case, host [2]uint64) (v stamps, ok bool) {
 	a := &c.Ends[tracker.Client]
+	v.hosts = together(host[tracker.Client], host[tracker.Server])
 	switch {
 	case synFirst(c):
 		if a.SynOpts&capture.OptTS == 0 {

@@ -120,11 +120,12 @@ func (w *flood) Case(c *tracker.Case) {
 	}
 }
 
-func (w *flood) touch(*tracker.Case) uint64 {
-	if w.server == 0 || int(w.server) > len(w.ends.by) {
-		return 0
+func (w *flood) slips(lives []slip) {
+	for i := range lives {
+		if l := &lives[i]; l.signs&tracker.SignSyn != 0 {
+			w.ends.add(l.server, l.start, true, false)
+		}
 	}
-	return uint64(w.ends.by[w.server-1].latest.slot)
 }
 
 func (w *flood) Findings(x *Context) {
