@@ -137,7 +137,7 @@ func (w *closeWaits) raise(x *Context, g *Group[serviceEnd, closeWait]) {
 	for i := range g.Items {
 		v := &g.Items[i].V
 		if i < maxShown {
-			g.Items[i].prove(v.proof(g.Key))
+			g.bag.keeps(&g.Items[i]).proof = v.proof(g.Key)
 		}
 		if oldest == nil || v.lasted() > oldest.lasted() {
 			oldest = v

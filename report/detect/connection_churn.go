@@ -76,6 +76,18 @@ func (w *churn) Case(c *tracker.Case) {
 	}
 }
 
+func (w *churn) fetch(lives []slip) (n uint64) {
+	d := &w.delay
+	if len(d.line) < maxDelayed {
+		return 0
+	}
+	for i := range lives {
+		old := &d.line[(d.next+i)%maxDelayed]
+		n += uint64(d.now[counterOf(&lives[i])]) + uint64(d.now[old.counter]) + uint64(d.before[old.counter])
+	}
+	return n
+}
+
 func (w *churn) slips(lives []slip) {
 	for i := range lives {
 		if l := &lives[i]; l.signs&(tracker.SignSyn|tracker.SignDone) == tracker.SignSyn|tracker.SignDone {
@@ -96,7 +108,7 @@ func (w *churn) add(l *slip, syn uint64) {
 
 // keep puts a connection into its group.
 func (w *churn) keep(d *delayed) {
-	if g := w.bag.room(w.flow(d)); g != nil {
+	if g := w.bag.room(0, w.flow(d)); g != nil {
 		g.Items = append(g.Items, Item[brief]{Ref: d.Ref, At: d.at, Last: max(d.at, d.last), V: d.brief, begins: d.syn})
 	}
 }

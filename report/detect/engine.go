@@ -27,6 +27,7 @@ type Engine struct {
 	slips   bool // all detectors are content with slips of ordinary lives
 	most    int  // lives that wait together
 	queue   queue
+	touched uint64 // keeps what is fetched from being optimised away
 	shared  *shared
 	quality quality
 	of      *findingsOf
@@ -38,6 +39,7 @@ type station struct {
 	*Detector
 	w     Watcher
 	batch batcher // w, or nil
+	fetch fetcher // likewise
 }
 
 // New sets the detectors to work that are not disabled.
@@ -51,7 +53,8 @@ func New(o Options) *Engine {
 		if !o.Disabled[d.ID] {
 			w := d.New(&Setup{detector: d, values: o.Values, OS: o.OS, TimeWait: o.TimeWait, shared: g.shared})
 			b, ok := w.(batcher)
-			g.at = append(g.at, station{d, w, b})
+			f, _ := w.(fetcher)
+			g.at = append(g.at, station{d, w, b, f})
 			g.slips = g.slips && (ok || d.Signs&ordinary == 0)
 		}
 	}

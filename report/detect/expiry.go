@@ -135,10 +135,10 @@ const maxFresh = 1 << 15
 // revivals are the fresh connections of all pairs.
 type revivals struct {
 	ring ring[fresh]
-	// met are the pairs' latest slices, with the numbers of their fresh connections. A
+	// latest are the pairs' latest slices, with the numbers of their fresh connections. A
 	// slice that had to go from here may get more than two.
-	met   [][4]metSlot        // metSets of them
-	pairs map[uint64][]uint64 // nil until they are asked for
+	latest [][4]metSlot        // metSets of them
+	pairs  map[uint64][]uint64 // nil until they are asked for
 }
 
 const metSets = 1 << 10
@@ -180,10 +180,10 @@ func slotKey(pair uint64, at int64) uint64 { return mix(pair, uint64(floor(at, f
 
 // slot returns what was met of a pair in a slice of time.
 func (r *revivals) slot(key uint64) *metSlot {
-	if r.met == nil {
-		r.met = make([][4]metSlot, metSets)
+	if r.latest == nil {
+		r.latest = make([][4]metSlot, metSets)
 	}
-	set := &r.met[key%metSets]
+	set := &r.latest[key%metSets]
 	oldest := &set[0]
 	for i := range set {
 		m := &set[i]

@@ -82,7 +82,7 @@ func proofOf(all ...frame) []Proof {
 // were added without one.
 func (g *Group[K, V]) prove(of func(*Item[V]) []Proof) {
 	for i := range g.Items[:min(len(g.Items), maxShown)] {
-		g.Items[i].prove(of(&g.Items[i]))
+		g.bag.keeps(&g.Items[i]).proof = of(&g.Items[i])
 	}
 }
 
@@ -105,8 +105,8 @@ func (x *Context) told(id, subject string) *Finding {
 }
 
 // hosts counts the different addresses of a group's items.
-func hosts[K comparable, V any](g *Group[K, V], of func(*V) netip.Addr) int {
-	seen := map[netip.Addr]bool{}
+func hosts[K comparable, V any, H comparable](g *Group[K, V], of func(*V) H) int {
+	seen := map[H]bool{}
 	for i := range g.Items {
 		seen[of(&g.Items[i].V)] = true
 	}

@@ -54,6 +54,13 @@ func (w *hostSweep) Case(c *tracker.Case) {
 	w.tries.note(c, w.shared)
 }
 
+func (w *hostSweep) fetch(lives []slip) (n uint64) {
+	for i := range lives {
+		n += w.used.fetch(withPort(lives[i].host[tracker.Client], lives[i].port))
+	}
+	return n
+}
+
 func (w *hostSweep) slips(lives []slip) {
 	for i := range lives {
 		if l := &lives[i]; l.signs&tracker.SignSyn != 0 && l.data[tracker.Client]|l.data[tracker.Server] != 0 {

@@ -54,6 +54,16 @@ type middleboxStateExpired struct{ deaths }
 
 func (w *middleboxStateExpired) Case(c *tracker.Case) { w.note(c) }
 
+func (w *middleboxStateExpired) fetch(lives []slip) (n uint64) {
+	if w.latest == nil {
+		return 0
+	}
+	for i := range lives {
+		n += w.latest[slotKey(lives[i].pair, lives[i].start)%metSets][0].key
+	}
+	return n
+}
+
 func (w *middleboxStateExpired) slips(lives []slip) {
 	const opened = tracker.SignSyn | tracker.SignDone
 	for i := range lives {

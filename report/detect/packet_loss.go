@@ -66,6 +66,13 @@ type direction struct{ from, to netip.Addr }
 // traffic is what became of what was sent in one direction, over all lives.
 type traffic struct{ lost, spurious, overtaken, unseen uint64 }
 
+func (w *packetLoss) fetch(lives []slip) (n uint64) {
+	for i := range lives {
+		n += w.sent.fetch(lives[i].pair)
+	}
+	return n
+}
+
 func (w *packetLoss) slips(lives []slip) {
 	for i := range lives {
 		if n := lives[i].sent(); n != [2]uint64{} {

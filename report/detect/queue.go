@@ -40,6 +40,14 @@ type batcher interface {
 	slips(lives []slip)
 }
 
+// fetcher is a watcher that keeps something for each life in a large table.
+type fetcher interface {
+	// fetch reads from where it will be kept, and nothing else: what follows from what is
+	// there could not be foretold, so that the processor would wait for one place after
+	// the other.
+	fetch(lives []slip) uint64
+}
+
 // keep keeps all of a case.
 func (q *queue) keep(c *tracker.Case) {
 	if len(q.whole) == cap(q.whole) {
@@ -81,11 +89,16 @@ func (g *Engine) flush() {
 		l := &lives[i]
 		l.server, l.nth = sh.services.of(l.host[tracker.Server], &l.listener), uint8(i)
 	}
+	g.touched += sh.services.fetch(lives)
 	sh.services.add(lives)
 	sh.tries.told = 0
 	shown := q.restore()
 	for i := range g.at {
-		switch at := &g.at[i]; {
+		at := &g.at[i]
+		if at.fetch != nil {
+			g.touched += at.fetch.fetch(lives)
+		}
+		switch {
 		case at.batch != nil:
 			from := 0
 			for k := range q.whole {

@@ -89,6 +89,23 @@ func (s *services) add(lives []slip) {
 	}
 }
 
+// fetch: see fetcher.
+func (s *services) fetch(lives []slip) (n uint64) {
+	var at [waiting]uint32
+	for i := range lives {
+		if l := &lives[i]; l.server != 0 {
+			at[i] = s.all[l.server-1].moments
+		}
+	}
+	for _, i := range at[:len(lives)] {
+		if i != 0 {
+			m := &s.moments[i-1]
+			n += uint64(m.Answered.from + m.Accepted.from)
+		}
+	}
+	return n
+}
+
 // book books a life for its service.
 func (s *services) book(n *service, l *slip) {
 	if l.signs&tracker.SignSyn != 0 {

@@ -51,6 +51,15 @@ type met struct {
 	pair    uint64    // key of both, in any order
 }
 
+// side is the place of one side of the service among all sides of all services; 0 where
+// that has none.
+func (m *met) side(side uint8) uint32 {
+	if m.server == 0 {
+		return 0
+	}
+	return 2*m.server + uint32(side)
+}
+
 // pairKey is the key of two hosts in any order, and whether a is the second.
 func pairKey(a, b uint64) (key uint64, swapped bool) {
 	if b < a {

@@ -49,6 +49,14 @@ func (t *tally) add(key uint64, a, b uint64) {
 	plus(&least.n, a, b)
 }
 
+// fetch reads from where a key is counted, see fetcher.
+func (t *tally) fetch(key uint64) uint64 {
+	if t.sets == nil {
+		return 0
+	}
+	return t.sets[place(key, tallySets)][0].key
+}
+
 func plus(n *[2]uint32, a, b uint64) {
 	n[0] = uint32(min(uint64(n[0])+a, math.MaxUint32))
 	n[1] = uint32(min(uint64(n[1])+b, math.MaxUint32))
