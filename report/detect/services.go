@@ -100,7 +100,7 @@ func (s *services) fetch(lives []slip) (n uint64) {
 	for _, i := range at[:len(lives)] {
 		if i != 0 {
 			m := &s.moments[i-1]
-			n += uint64(m.Answered.from + m.Accepted.from)
+			n += uint64(m.Answered.from+m.Accepted.from) + m.Answered.before() + m.Accepted.before()
 		}
 	}
 	return n

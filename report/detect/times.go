@@ -43,7 +43,7 @@ func (t *Times) add(at int64) bool {
 	}
 	// Of a life that ended long after this.
 	begin := floor(at, w) * w
-	i := t.since(begin)
+	i := t.lately(begin)
 	if i < len(t.parts) && t.parts[i].first-begin < w {
 		t.parts[i].add(part{at, at})
 		return false
@@ -68,6 +68,26 @@ func (p *part) add(o part) { p.first, p.last = min(p.first, o.first), max(p.last
 // since is the index of the first part that has a time at or after a.
 func (t *Times) since(a int64) int {
 	return sort.Search(len(t.parts), func(i int) bool { return t.parts[i].last >= a })
+}
+
+// before reads the part before the latest, see fetcher.
+func (t *Times) before() uint64 {
+	if k := len(t.parts); k > 0 {
+		return uint64(t.parts[k-1].last)
+	}
+	return 0
+}
+
+// lately is since for a time that most likely is not long ago.
+func (t *Times) lately(a int64) int {
+	i := len(t.parts)
+	for range 8 {
+		if i == 0 || t.parts[i-1].last < a {
+			return i
+		}
+		i--
+	}
+	return sort.Search(i, func(k int) bool { return t.parts[k].last >= a })
 }
 
 // N is how many there were, First and Last when.
