@@ -120,12 +120,16 @@ type Context struct {
 	Totals tracker.Totals
 	Usage  *tracker.Usage
 	// Doubts are what is doubtful about the whole capture.
-	Doubts   Doubt
-	engine   *Engine
-	current  *Detector
-	raised   []Finding
-	swallows map[string]*refSet // by the id of whom it is taken from
+	Doubts    Doubt
+	engine    *Engine
+	current   *Detector
+	raised    []*Finding
+	bySubject map[subject]*Finding // the first that was raised
+	swallows  map[string]*refSet   // by the id of whom it is taken from
 }
+
+// subject is what a detector raised a finding of.
+type subject struct{ id, subject string }
 
 // Start and End are the times of the capture's first and last packet.
 func (x *Context) Start() int64 { return x.Stats.First }
@@ -159,7 +163,10 @@ func (x *Context) Raise(f Finding) {
 		f.Explanation += fmt.Sprintf(" Lowered from %s: %s.", f.Severity, why.words())
 		f.Severity = f.Severity.lower()
 	}
-	x.raised = append(x.raised, f)
+	x.raised = append(x.raised, &f)
+	if s := (subject{f.ID, f.Subject}); x.bySubject[s] == nil {
+		x.bySubject[s] = &f
+	}
 	told := f.refs
 	if f.inPlace != nil {
 		told = *f.inPlace
@@ -185,7 +192,7 @@ type Ending struct {
 // then by id and subject. It is called once.
 func (g *Engine) Findings(e Ending) []Finding {
 	g.flush()
-	x := &Context{Stats: e.Stats, Totals: e.Totals, Usage: e.Usage, engine: g, swallows: map[string]*refSet{}}
+	x := &Context{Stats: e.Stats, Totals: e.Totals, Usage: e.Usage, engine: g, bySubject: map[subject]*Finding{}, swallows: map[string]*refSet{}}
 	g.quality.judge(x)
 	x.Doubts = g.quality.doubts
 	for i := range g.at {
@@ -193,23 +200,32 @@ func (g *Engine) Findings(e Ending) []Finding {
 		if x.current != CaptureQuality {
 			g.at[i].w.Findings(x)
 		}
+		g.at[i] = station{} // what it kept is of no use any more
 	}
 	// Last, for it tells what was withheld; its judgement came first.
 	if !g.opts.Disabled[CaptureQuality.ID] {
 		x.current = CaptureQuality
 		g.quality.raise(x)
 	}
-	var out []Finding
+	g.at, g.shared = nil, nil
+	var shown []*Finding // there may be tens of thousands, and they are large
 	for _, f := range x.raised {
 		if f.Severity < g.opts.Min {
-			g.hidden = append(g.hidden, f)
+			g.hidden = append(g.hidden, *f)
 		} else {
-			out = append(out, f)
+			shown = append(shown, f)
 		}
 	}
-	slices.SortStableFunc(out, func(a, b Finding) int {
+	slices.SortStableFunc(shown, func(a, b *Finding) int {
 		return cmp.Or(-cmp.Compare(a.Severity, b.Severity), cmp.Compare(a.ID, b.ID), cmp.Compare(a.Subject, b.Subject))
 	})
+	var out []Finding
+	if len(shown) > 0 {
+		out = make([]Finding, len(shown))
+	}
+	for i, f := range shown {
+		out[i] = *f
+	}
 	g.of = newFindingsOf(out)
 	return out
 }

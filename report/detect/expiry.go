@@ -247,10 +247,8 @@ func (w *deaths) revived(d *death) (fresh, bool) {
 // deaths returns what the watcher of middlebox-state-expired knows to have died;
 // nothing where that is disabled.
 func (x *Context) deaths() []*Group[direction, death] {
-	for i := range x.engine.at {
-		if w, ok := x.engine.at[i].w.(*middleboxStateExpired); ok {
-			return w.confirmed(x)
-		}
+	if d := x.engine.shared.deaths; d != nil {
+		return d.confirmed(x)
 	}
 	return nil
 }

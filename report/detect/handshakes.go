@@ -95,13 +95,8 @@ func (g *Group[K, V]) byTime() {
 
 // told returns what a detector that was asked before has raised of a subject,
 // or nil.
-func (x *Context) told(id, subject string) *Finding {
-	for i := range x.raised {
-		if f := &x.raised[i]; f.ID == id && f.Subject == subject {
-			return f
-		}
-	}
-	return nil
+func (x *Context) told(id, of string) *Finding {
+	return x.bySubject[subject{id, of}]
 }
 
 // hosts counts the different addresses of a group's items.

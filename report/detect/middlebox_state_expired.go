@@ -47,7 +47,11 @@ isn 3000 7000
 	Swallows: []string{"half-open"}, // both ends are alive
 	Withheld: FlagsOnly | OneDirection,
 	Lowered:  Missed,
-	New:      func(s *Setup) Watcher { return &middleboxStateExpired{newDeaths(s)} },
+	New: func(s *Setup) Watcher {
+		w := &middleboxStateExpired{newDeaths(s)}
+		s.shared.deaths = &w.deaths
+		return w
+	},
 }
 
 type middleboxStateExpired struct{ deaths }

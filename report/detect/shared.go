@@ -4,5 +4,6 @@ package detect
 type shared struct {
 	services services
 	tries    tryLog
-	met      // of the case that is handed on
+	deaths   *deaths // nil where middlebox-state-expired is disabled
+	met              // of the case that is handed on
 }
