@@ -91,10 +91,12 @@ func ordered(all []*Detector) []*Detector {
 
 // Case takes note of one life. It is what tracker.Observer.Case wants.
 func (g *Engine) Case(c *tracker.Case) {
-	g.quality.add(c)
 	q := &g.queue
 	q.slips[q.n].fill(c)
-	if !g.slips || !plain(c) {
+	if g.slips && plain(c) {
+		g.quality.addPlain(c)
+	} else {
+		g.quality.add(c)
 		q.keep(c)
 	}
 	if q.n++; q.n >= g.most || len(q.whole) == wholly {
