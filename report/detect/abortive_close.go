@@ -107,15 +107,6 @@ func abortProof(k serviceEnd, it *Item[abortedAt]) []Proof {
 	}
 }
 
-func (w *aborts) fetch(lives []slip) (n uint64) {
-	for i := range lives {
-		if l := &lives[i]; l.close == tracker.Reset {
-			n += w.bag.fetch(l.side(uint8(one(l.closedBy == tracker.ByServer))))
-		}
-	}
-	return n
-}
-
 // openBefore reports that both ends were ESTABLISHED when the RST i came: where
 // the capture began mid-stream both have to have sent payload, or a FIN may have
 // come before.

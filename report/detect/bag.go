@@ -117,17 +117,6 @@ func (b *Bag[K, V]) AddAt(place uint32, key K, c *tracker.Case, at, last int64, 
 	}
 }
 
-// fetch reads from where the next connection of a subject will be kept, by its place, see
-// fetcher.
-func (b *Bag[K, V]) fetch(place uint32) uint64 {
-	if int(place) < len(b.places) {
-		if g := b.places[place]; g != nil {
-			return g.Items[len(g.Items)-1].ID
-		}
-	}
-	return 0
-}
-
 // room returns the group of a subject if one more connection has room there.
 func (b *Bag[K, V]) room(place uint32, key K) *Group[K, V] {
 	var g *Group[K, V]

@@ -74,7 +74,6 @@ type idleTimeout struct {
 	count         int
 	share, spread float64
 	slack, floor  int64
-	closes        [][2]uint32 // all that were made, of whatever idle time; by the index of the service
 	bag           Bag[serviceEnd, idleClose]
 }
 
@@ -102,7 +101,6 @@ func (w *idleTimeout) Case(c *tracker.Case) {
 	if w.server == 0 {
 		return
 	}
-	w.closed(w.server, side)
 	if !c.Has(w.trails()) {
 		return // something was said right before
 	}
@@ -120,28 +118,8 @@ func (w *idleTimeout) Case(c *tracker.Case) {
 	w.bag.Add(endOf(c, side), c, last.Time, ev[i].Time, v, nil)
 }
 
-func (w *idleTimeout) slips(lives []slip) {
-	for i := range lives {
-		l := &lives[i]
-		if l.signs&tracker.SignFin == 0 || l.server == 0 || l.close != tracker.Graceful && l.close != tracker.HalfClosed {
-			continue
-		}
-		switch l.closedBy {
-		case tracker.ByClient:
-			w.closed(l.server, tracker.Client)
-		case tracker.ByServer:
-			w.closed(l.server, tracker.Server)
-		}
-	}
-}
-
-// closed counts that a side closed, by the index of the service plus one.
-func (w *idleTimeout) closed(server uint32, side uint8) {
-	for int(server) > len(w.closes) {
-		w.closes = append(w.closes, [2]uint32{})
-	}
-	w.closes[server-1][side]++
-}
+// slips: an ordinary life was not closed by a timer. Its service counts who closed it.
+func (w *idleTimeout) slips([]slip) {}
 
 // trails are the signs of lives that may have been closed by a timer.
 func (w *idleTimeout) trails() tracker.Sign {
@@ -166,7 +144,8 @@ func (w *idleTimeout) tolerance(t int64) int64 { return max(w.slack, int64(w.spr
 func (w *idleTimeout) Findings(x *Context) {
 	for _, g := range w.bag.Groups(x) {
 		lo, hi, n := w.cluster(g)
-		total := int(w.closes[w.services.known(g.Key.server)-1][g.Key.side])
+		// All that were made, of whatever idle time.
+		total := int(w.services.all[w.services.known(g.Key.server)-1].ended[g.Key.side])
 		if n < w.count || float64(n) < w.share*float64(total) {
 			continue
 		}

@@ -64,15 +64,6 @@ func (w *refused) Case(c *tracker.Case) {
 	w.bag.AddAt(w.server, c.Addr(tracker.Server), c, syn.Time, rst.Time, v, nil)
 }
 
-func (w *refused) fetch(lives []slip) (n uint64) {
-	for i := range lives {
-		if l := &lives[i]; l.close == tracker.Refused {
-			n += w.bag.fetch(l.server)
-		}
-	}
-	return n
-}
-
 // refusalProof lists the frames.
 func refusalProof(server netip.AddrPort, it *Item[refusal]) []Proof {
 	v := &it.V

@@ -91,15 +91,6 @@ func (w *serviceDied) Case(c *tracker.Case) {
 	w.bag.AddAt(w.server, c.Addr(tracker.Server), c, r.Time, r.Time, v, nil)
 }
 
-func (w *serviceDied) fetch(lives []slip) (n uint64) {
-	for i := range lives {
-		if l := &lives[i]; l.close == tracker.Refused || l.close == tracker.Reset && l.closedBy == tracker.ByServer {
-			n += w.bag.fetch(l.server)
-		}
-	}
-	return n
-}
-
 // outage is one instant at which a service ended.
 type outage struct {
 	from, to int64 // of the RSTs in the window

@@ -25,15 +25,18 @@ type moments struct {
 	Answered, Accepted Times
 }
 
-// service is what is kept of one. There may be as many as a scan of all ports
-// makes, so that those that never answered have no moments.
+// service is what is kept of one, in one line of the processor's cache. There may be
+// as many as a scan of all ports makes, so that those that never answered have no
+// moments.
 type service struct {
 	listener
 	ttl                          ttlRange
 	attempts, completed, refused uint32
 	closed                       uint32
 	closedBy                     [2]uint32
-	moments                      uint32 // index plus one
+	ended                        [2]uint32 // closed by this side's FIN or RST, for idle-timeout
+	moments                      uint32    // index plus one
+	lately                       uint32    // the second in which a handshake completed last, as far as it fits
 }
 
 // services counts by server endpoint. Where there are too many, the later
@@ -119,8 +122,9 @@ func (s *services) book(n *service, l *slip) {
 	}
 	if l.signs&tracker.SignDone != 0 {
 		n.completed++
-		if n.v4 {
-			s.opened.at(openedKey(n.port, floorSecond(l.done)))
+		if at := floorSecond(l.done); n.v4 && (at != int64(n.lately) || at == 0) {
+			n.lately = uint32(at)
+			s.opened.at(openedKey(n.port, at))
 		}
 		// The server was synchronised when it sent something that is neither SYN nor RST.
 		if s.accepts && l.spoke != 0 && !l.midstream {
@@ -132,11 +136,13 @@ func (s *services) book(n *service, l *slip) {
 		n.refused++
 	case tracker.Graceful, tracker.Reset, tracker.HalfClosed, tracker.TimedOut:
 		n.closed++
-		switch l.closedBy {
-		case tracker.ByClient:
-			n.closedBy[tracker.Client]++
-		case tracker.ByServer:
-			n.closedBy[tracker.Server]++
+		if l.closedBy != tracker.ByClient && l.closedBy != tracker.ByServer {
+			return
+		}
+		side := one(l.closedBy == tracker.ByServer)
+		n.closedBy[side]++
+		if l.close != tracker.TimedOut && l.signs&tracker.SignSelf == 0 && l.signs&(tracker.SignFin|tracker.SignRst) != 0 {
+			n.ended[side]++
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"testing"
+	"unsafe"
 
 	"tcpstate/tracker"
 )
@@ -81,5 +82,12 @@ func TestTimesBounded(t *testing.T) {
 				t.Fatalf("%v, between %d and %d: %v, not %v", key, a, b, got, want)
 			}
 		}
+	}
+}
+
+// What every life of a service touches lies in one line of the processor's cache.
+func TestServiceIsALine(t *testing.T) {
+	if n := unsafe.Sizeof(service{}); n != 64 {
+		t.Errorf("%d octets", n)
 	}
 }

@@ -35,7 +35,7 @@ func (t *Times) add(at int64) bool {
 		return false
 	case t.n == 1 || at > t.from:
 		if t.n > 1 {
-			t.parts = append(t.parts, t.latest)
+			t.parts = append(snug(t.parts), t.latest)
 		}
 		t.latest = part{at, at}
 		t.from = floor(at, w) * w
@@ -50,6 +50,15 @@ func (t *Times) add(at int64) bool {
 	}
 	t.parts = slices.Insert(t.parts, i, part{at, at})
 	return true
+}
+
+// snug makes room for one part more and not many: there are as many lists of parts as
+// services, and most of them are of the same length.
+func snug(l []part) []part {
+	if len(l) < cap(l) {
+		return l
+	}
+	return append(make([]part, 0, len(l)+max(4, len(l)/4)), l...)
 }
 
 // kept is how many parts there are.
