@@ -25,6 +25,17 @@ isn 1000 9000
 0.06  -- ACK 102 ack 1002 ts 130 920 ->
 `
 
+// resetLife ends by RST.
+const resetLife = `stream 0 10.0.0.1:40000 → 10.0.0.2:80
+0    -- SYN 0 mss 1460 ->
+0.01 <- SYN,ACK 0 ack 1 mss 1460 --
+0.02 -- ACK 1 ack 1 ->
+0.03 -- PSH,ACK 1:101(100) ack 1 ->
+0.04 <- PSH,ACK 1:201(200) ack 101 --
+0.05 -- ACK 101 ack 201 ->
+1    -- RST,ACK 101 ack 201 ->
+`
+
 // casesOf are the cases of a script's lives, to be kept.
 func casesOf(t testing.TB, text string) (all []*tracker.Case) {
 	t.Helper()
@@ -112,17 +123,7 @@ func BenchmarkOrdinaryLives(b *testing.B) {
 func BenchmarkOrdinaryLivesCold(b *testing.B) { benchmarkCold(b, ordinaryLife) }
 
 // BenchmarkResetLivesCold is that of lives of which all is kept.
-func BenchmarkResetLivesCold(b *testing.B) {
-	benchmarkCold(b, `stream 0 10.0.0.1:40000 → 10.0.0.2:80
-0    -- SYN 0 mss 1460 ->
-0.01 <- SYN,ACK 0 ack 1 mss 1460 --
-0.02 -- ACK 1 ack 1 ->
-0.03 -- PSH,ACK 1:101(100) ack 1 ->
-0.04 <- PSH,ACK 1:201(200) ack 101 --
-0.05 -- ACK 101 ack 201 ->
-1    -- RST,ACK 101 ack 201 ->
-`)
-}
+func BenchmarkResetLivesCold(b *testing.B) { benchmarkCold(b, resetLife) }
 
 func benchmarkCold(b *testing.B, text string) {
 	v := variety{c: casesOf(b, text)[0], clients: 1 << 18, servers: 200, ports: 17, every: 90e3}

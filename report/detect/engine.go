@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -243,12 +244,12 @@ func (g *Engine) Of(r Ref) []string { return g.of.ids(r) }
 func filter(shown []Proven, beyond []uint64) string {
 	var ids, frames []string
 	for i := range shown {
-		if id := fmt.Sprint(shown[i].ID); !slices.Contains(ids, id) {
+		if id := strconv.FormatUint(shown[i].ID, 10); !slices.Contains(ids, id) {
 			ids = append(ids, id)
 		}
 	}
 	for _, n := range beyond {
-		frames = append(frames, fmt.Sprint(n))
+		frames = append(frames, strconv.FormatUint(n, 10))
 	}
 	if len(ids) == 0 {
 		return ""

@@ -137,8 +137,8 @@ type revivals struct {
 	ring ring[fresh]
 	// latest are the pairs' latest slices, with the numbers of their fresh connections. A
 	// slice that had to go from here may get more than two.
-	latest [][4]metSlot        // metSets of them
-	pairs  map[uint64][]uint64 // nil until they are asked for
+	latest [][4]metSlot // metSets of them
+	pairs  keyed        // nil until they are asked for
 }
 
 const metSets = 1 << 10
@@ -204,8 +204,8 @@ func (r *revivals) between(x, y netip.Addr, a, b int64) (found fresh, ok bool) {
 		r.pairs = r.ring.byKey(func(f *fresh) uint64 { return f.pair })
 	}
 	k, _ := pairKey(hostKey(x), hostKey(y))
-	for _, n := range r.pairs[k] {
-		if f := r.ring.at(n); f.at >= a && f.at <= b && (!ok || f.at < found.at) {
+	for _, p := range r.pairs.of(k) {
+		if f := r.ring.at(p.n); f.at >= a && f.at <= b && (!ok || f.at < found.at) {
 			found, ok = *f, true
 		}
 	}

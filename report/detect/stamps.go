@@ -24,7 +24,7 @@ const maxStamps = 1 << 15
 // stampBook remembers the timestamps of clients whose SYNs were answered.
 type stampBook struct {
 	ring  ring[stamps]
-	pairs map[uint64][]uint64 // nil until they are asked for
+	pairs keyed // nil until they are asked for
 }
 
 // stamps are the timestamps of one connection: the SYN's, and the newest at its
@@ -71,8 +71,8 @@ func (b *stampBook) of(client, server netip.Addr) (l []stamp) {
 	if b.pairs == nil {
 		b.pairs = b.ring.byKey(func(v *stamps) uint64 { return v.hosts })
 	}
-	for _, n := range b.pairs[together(hostKey(client), hostKey(server))] {
-		v := b.ring.at(n)
+	for _, k := range b.pairs.of(together(hostKey(client), hostKey(server))) {
+		v := b.ring.at(k.n)
 		l = append(l, stamp{v.at, v.syn, true})
 		if v.last != 0 {
 			l = append(l, stamp{v.last, v.tsVal, false})
