@@ -2,6 +2,7 @@ package detect_test
 
 import (
 	"math/rand/v2"
+	"net/netip"
 	"reflect"
 	"testing"
 
@@ -63,6 +64,37 @@ func TestBatchesFindTheSame(t *testing.T) {
 		}
 		if !reflect.DeepEqual(got, want) {
 			t.Errorf("in batches:\n%s", difference((&played{stats: st, findings: want}).describe(""), (&played{stats: st, findings: got}).describe("")))
+		}
+	}
+}
+
+// Of ordinary lives the detectors keep the same either way, of IPv6 too.
+func TestSlipsKeepTheSame(t *testing.T) {
+	batches, single := detect.New(detect.Options{TimeWait: 60e9}), detect.New(detect.Options{TimeWait: 60e9})
+	single.OneByOne()
+	c := casesOf(t, ordinaryLife)[0]
+	v := variety{c: c, clients: 900, servers: 3, ports: 2, every: 7e6}
+	const lives = 30_000 // more than wait in any line
+	for i := range lives {
+		c := v.next()
+		c.Ends[i%2].DataSegments = uint64(1 + i%5)
+		c.Ends[tracker.Client].Joined = uint64(i % 3)
+		if i%4 == 0 {
+			for end := range c.Life.Ends {
+				a := &c.Life.Ends[end].Addr
+				*a = netip.AddrPortFrom(netip.AddrFrom16(a.Addr().As16()), a.Port())
+			}
+		}
+		single.Case(c)
+		batches.Case(c)
+	}
+	want, got := single.Kept(), batches.Kept()
+	if len(want) != 10 {
+		t.Errorf("%d are compared", len(want))
+	}
+	for name := range want {
+		if !reflect.DeepEqual(got[name], want[name]) {
+			t.Errorf("%s: something else is kept", name)
 		}
 	}
 }
