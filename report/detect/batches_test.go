@@ -98,3 +98,17 @@ func TestSlipsKeepTheSame(t *testing.T) {
 		}
 	}
 }
+
+// No detector makes all lives take the long way.
+func TestAllAreContentWithSlips(t *testing.T) {
+	if !detect.New(detect.Options{}).Slips() {
+		t.Error("ordinary lives are handed on as cases")
+	}
+	// Who wants to know of shorter times needs the trails.
+	for _, v := range []string{"no-keepalive.age", "idle-timeout.floor", "close-wait-buildup.age", "middlebox-state-expired.idle"} {
+		o := detect.Options{Values: detect.Values{v: 0.5}}
+		if detect.New(o).Slips() {
+			t.Errorf("%s: slips are enough", v)
+		}
+	}
+}

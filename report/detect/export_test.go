@@ -4,6 +4,9 @@ package detect
 // belongs to it, ordinary ones too.
 func (g *Engine) OneByOne() { g.slips, g.most = false, 1 }
 
+// Slips reports whether slips of ordinary lives are enough for all detectors.
+func (g *Engine) Slips() bool { return g.slips }
+
 // Kept is what the detectors keep of ordinary lives, by a name.
 func (g *Engine) Kept() map[string]any {
 	g.flush()

@@ -20,9 +20,9 @@ type queue struct {
 
 const (
 	// waiting is how many lives wait at the most, wholly how many of which all is kept:
-	// they have to stay in the first or second cache.
-	waiting = 64
-	wholly  = 16
+	// they have to stay in the second cache, and leave room there.
+	waiting = 128
+	wholly  = 32
 )
 
 // whole is a life of which all is kept.
@@ -91,7 +91,7 @@ func (g *Engine) flush() {
 	}
 	g.touched += sh.services.fetch(lives)
 	sh.services.add(lives)
-	sh.tries.told = 0
+	sh.tries.told = [waiting]bool{}
 	shown := q.restore()
 	for i := range g.at {
 		at := &g.at[i]

@@ -50,8 +50,8 @@ func plainLife(id uint64) *tracker.Case {
 // However lives of both kinds follow each other, a detector gets each once, in their
 // order and with what belongs to it, although what the cases point to is used again.
 func TestQueueKeepsOrder(t *testing.T) {
-	for _, every := range []int{1, 2, 3, 7, 63, 64, 65, 1000} {
-		for _, n := range []int{0, 1, 63, 64, 65, 700} {
+	for _, every := range []int{1, 2, 3, 7, 127, 128, 129, 1000} {
+		for _, n := range []int{0, 1, 127, 128, 129, 700} {
 			w := &recorder{}
 			was := Catalogue
 			Catalogue = []*Detector{{ID: "recorder", Signs: tracker.SignLife, New: func(s *Setup) Watcher { w.shared = s.shared; return w }}, CaptureQuality}
