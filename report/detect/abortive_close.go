@@ -40,11 +40,13 @@ isn 1000 9000
 	Withheld: FlagsOnly,
 	Lowered:  Missed, // a FIN before it, maybe
 	New: func(s *Setup) Watcher {
-		return &aborts{count: s.Count("count"), share: s.Value("share"), slack: s.Span("slack")}
+		return &aborts{shared: s.shared, count: s.Count("count"), share: s.Value("share"), slack: s.Span("slack"),
+			bag: Bag[serviceEnd, abortedAt]{words: abortProof}}
 	},
 }
 
 type aborts struct {
+	*shared
 	count int
 	share float64
 	slack int64
@@ -53,8 +55,9 @@ type aborts struct {
 
 // abortedAt is one connection that was aborted.
 type abortedAt struct {
-	bare bool
-	idle int64 // ns since the segment before
+	bare            bool
+	idle, since     int64  // ns since the segment before, since the peer's
+	mine, peer, rst uint64 // frames of both ends' latest segments, and of the RST
 }
 
 func (w *aborts) Case(c *tracker.Case) {
@@ -73,29 +76,35 @@ func (w *aborts) Case(c *tracker.Case) {
 	if mine == nil || peer == nil {
 		return
 	}
-	v := abortedAt{bare: !r.Has(capture.ACK), idle: max(0, r.Time-max(mine.Time, peer.Time))}
-	text := "RST,ACK at SND.NXT"
+	v := abortedAt{!r.Has(capture.ACK), max(0, r.Time-max(mine.Time, peer.Time)), r.Time - peer.Time, mine.Frame, peer.Frame, r.Frame}
 	switch {
-	case v.bare && (r.Time-peer.Time <= c.RTT(int(x), unmeasured)+w.slack || !c.Ends[x].Spoke):
+	case v.bare && (v.since <= c.RTT(int(x), unmeasured)+w.slack || !c.Ends[x].Spoke):
 		return // it may be an answer
 	case v.bare:
-		text = fmt.Sprintf("bare RST at SND.NXT, %s after the peer's last segment: it answers nothing", span(r.Time-peer.Time))
 	case !mine.SynAck() && mine.Window == 0:
 		return // it has not read what it was sent
 	case unread(c, i, w.slack) != nil && !(begun(c) && spokeFirst(c, x)):
 		return // close-with-unread-data, or nobody knows
 	}
-	first, second := mine, peer
-	if second.Frame < first.Frame {
-		first, second = second, first
+	w.bag.AddAt(w.side(x), endOf(c, x), c, r.Time, r.Time, v, nil)
+}
+
+// abortProof lists the frames.
+func abortProof(k serviceEnd, it *Item[abortedAt]) []Proof {
+	v := &it.V
+	text := "RST,ACK at SND.NXT"
+	if v.bare {
+		text = fmt.Sprintf("bare RST at SND.NXT, %s after the peer's last segment: it answers nothing", span(v.since))
 	}
-	w.bag.Add(endOf(c, x), c, r.Time, r.Time, v, func() []Proof {
-		return []Proof{
-			{first.Frame, fmt.Sprintf("the %s's latest segment: ESTABLISHED, no FIN", sideNames[first.From])},
-			{second.Frame, fmt.Sprintf("the %s's latest segment: the same", sideNames[second.From])},
-			{r.Frame, fmt.Sprintf("%s: the %s aborts", text, sideNames[x])},
-		}
-	})
+	first, second, who, whose := v.mine, v.peer, k.owner(), k.other()
+	if second < first {
+		first, second, who, whose = second, first, whose, who
+	}
+	return []Proof{
+		{first, fmt.Sprintf("the %s's latest segment: ESTABLISHED, no FIN", who)},
+		{second, fmt.Sprintf("the %s's latest segment: the same", whose)},
+		{v.rst, fmt.Sprintf("%s: the %s aborts", text, k.owner())},
+	}
 }
 
 // openBefore reports that both ends were ESTABLISHED when the RST i came: where

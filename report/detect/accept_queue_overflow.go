@@ -50,6 +50,7 @@ isn 1000 9000
 	Withheld: FlagsOnly,
 	Lowered:  Missed,
 	New: func(s *Setup) Watcher {
+		s.shared.services.accepts = true
 		return &acceptQueue{shared: s.shared, count: s.Count("count"), acks: s.Count("acks"), delay: s.Span("delay"), repeats: s.Count("repeats"), window: s.Span("window")}
 	},
 }
@@ -77,14 +78,13 @@ func (w *acceptQueue) Case(c *tracker.Case) {
 	if !c.Has(tracker.SignDone) || c.Life.Midstream {
 		return
 	}
-	// The server was synchronised when it sent something that is neither SYN nor RST.
-	if at := c.Ends[tracker.Server].SpokeAt; at != 0 {
-		w.services.accepted(w.server, at)
-	}
 	if v, ok := w.stuck(c); ok {
 		w.bag.Add(c.Addr(tracker.Server), c, c.Life.DoneAt, c.Life.End, v, nil)
 	}
 }
+
+// slips: an ordinary life was accepted. Its service knows when.
+func (w *acceptQueue) slips([]slip) {}
 
 // noteDropped remembers when SYNs were repeated before any SYN,ACK came: the
 // first and the last time of each life.

@@ -28,7 +28,8 @@ type Item[V any] struct {
 	At, Last int64  // packet times, ns: of the first and the last thing found
 	V        V      // what the detector wants to know of it later
 	begins   uint64 // its first frame
-	kept     *kept  // of few
+	kept     uint32 // index plus one of Bag.kept, of few
+	proven   bool   // its proof may be shown
 }
 
 // kept is what only some connections have.
@@ -37,20 +38,24 @@ type kept struct {
 	quoted []uint64 // the frames of ICMP errors
 }
 
-// proof is the connection's proof, nil where none is kept.
-func (it *Item[V]) proof() []Proof {
-	if it.kept == nil {
-		return nil
+// proof is a connection's proof, nil where none is kept.
+func (g *Group[K, V]) proof(it *Item[V]) []Proof {
+	switch {
+	case it.kept != 0 && g.bag.kept[it.kept-1].proof != nil:
+		return g.bag.kept[it.kept-1].proof
+	case it.proven && g.bag.words != nil:
+		return g.bag.words(g.Key, it)
 	}
-	return it.kept.proof
+	return nil
 }
 
-// prove gives it a proof.
-func (it *Item[V]) prove(p []Proof) {
-	if it.kept == nil {
-		it.kept = &kept{}
+// keeps is what is kept of it beyond itself.
+func (b *Bag[K, V]) keeps(it *Item[V]) *kept {
+	if it.kept == 0 {
+		b.kept = append(b.kept, kept{})
+		it.kept = uint32(len(b.kept))
 	}
-	it.kept.proof = p
+	return &b.kept[it.kept-1]
 }
 
 // Group is what was found of one subject.
@@ -60,16 +65,22 @@ type Group[K comparable, V any] struct {
 	// More counts connections beyond what is kept; their V is lost.
 	More int
 	made int // groups made before
+	bag  *Bag[K, V]
 }
 
 // Bag groups what a detector finds by subject. Its memory is bounded: beyond
 // maxItems connections and maxGroups subjects it only counts, or forgets.
 type Bag[K comparable, V any] struct {
-	groups map[K]*Group[K, V]
+	all    []*Group[K, V]
+	groups map[K]*Group[K, V] // of those that were not added by a place
+	places []*Group[K, V]     // of the others, by that
+	kept   []kept
 	n      int
 	most   int // connections; 0 for maxItems
 	// Lost counts what belonged to subjects that had no room.
 	Lost int
+	// words makes the proof of a connection at the end, where its V says enough.
+	words func(key K, it *Item[V]) []Proof
 }
 
 const (
@@ -86,39 +97,67 @@ const (
 // Add notes a connection for a subject. proof lists its frames; it is called
 // only where the evidence is kept, during the call.
 func (b *Bag[K, V]) Add(key K, c *tracker.Case, at, last int64, v V, proof func() []Proof) {
-	it := Item[V]{Ref: RefOf(c), At: at, Last: max(at, last), V: v, begins: c.Life.FirstFrame}
-	g := b.room(key)
+	b.AddAt(0, key, c, at, last, v, proof)
+}
+
+// AddAt is Add for a subject that has a place among all, see met.side: it is found
+// sooner by that. 0 is no place.
+func (b *Bag[K, V]) AddAt(place uint32, key K, c *tracker.Case, at, last int64, v V, proof func() []Proof) {
+	g := b.room(place, key)
 	if g == nil {
 		return
 	}
+	g.Items = append(g.Items, Item[V]{Ref: RefOf(c), At: at, Last: max(at, last), V: v, begins: c.Life.FirstFrame, proven: provenOf(len(g.Items))})
+	it := &g.Items[len(g.Items)-1]
 	if q := quoted(c); q != nil {
-		it.kept = &kept{quoted: q}
+		b.keeps(it).quoted = q
 	}
-	if proof != nil && provenOf(len(g.Items)) {
-		it.prove(proof())
+	if proof != nil && it.proven {
+		b.keeps(it).proof = proof()
 	}
-	g.Items = append(g.Items, it)
 }
 
 // room returns the group of a subject if one more connection has room there.
-func (b *Bag[K, V]) room(key K) *Group[K, V] {
-	g := b.groups[key]
+func (b *Bag[K, V]) room(place uint32, key K) *Group[K, V] {
+	var g *Group[K, V]
+	switch {
+	case place == 0:
+		g = b.groups[key]
+	case int(place) < len(b.places):
+		g = b.places[place]
+	}
 	if g == nil {
-		if len(b.groups) >= maxGroups {
-			b.Lost++
+		if g = b.group(place, key); g == nil {
 			return nil
 		}
-		if b.groups == nil {
-			b.groups = map[K]*Group[K, V]{}
-		}
-		g = &Group[K, V]{Key: key, made: len(b.groups)}
-		b.groups[key] = g
 	}
 	if b.n >= maxItems || b.most != 0 && b.n >= b.most {
 		g.More++
 		return nil
 	}
 	b.n++
+	return g
+}
+
+// group makes the group of a subject, where there is room for it.
+func (b *Bag[K, V]) group(place uint32, key K) *Group[K, V] {
+	if len(b.all) >= maxGroups {
+		b.Lost++
+		return nil
+	}
+	g := &Group[K, V]{Key: key, made: len(b.all), bag: b}
+	b.all = append(b.all, g)
+	if place == 0 {
+		if b.groups == nil {
+			b.groups = map[K]*Group[K, V]{}
+		}
+		b.groups[key] = g
+		return g
+	}
+	for int(place) >= len(b.places) {
+		b.places = append(b.places, nil)
+	}
+	b.places[place] = g
 	return g
 }
 
@@ -138,9 +177,13 @@ func quoted(c *tracker.Case) (frames []uint64) {
 
 // beyond lists the frames of the proof that a display filter on the connection's
 // stream number does not select: those of the stream before, and ICMP errors.
-func (it *Item[V]) beyond() (frames []uint64) {
-	for _, p := range it.proof() {
-		if p.Frame < it.begins || slices.Contains(it.kept.quoted, p.Frame) {
+func (g *Group[K, V]) beyond(it *Item[V], proof []Proof) (frames []uint64) {
+	var quoted []uint64
+	if it.kept != 0 {
+		quoted = g.bag.kept[it.kept-1].quoted
+	}
+	for _, p := range proof {
+		if p.Frame < it.begins || slices.Contains(quoted, p.Frame) {
 			frames = append(frames, p.Frame)
 		}
 	}
@@ -162,8 +205,8 @@ func provenOf(n int) bool {
 // swallowed, in the order of what happened first. Those of which nothing is left
 // are left out.
 func (b *Bag[K, V]) Groups(x *Context) []*Group[K, V] {
-	out := make([]*Group[K, V], 0, len(b.groups))
-	for _, g := range b.groups {
+	out := make([]*Group[K, V], 0, len(b.all))
+	for _, g := range b.all {
 		g.Items = slices.DeleteFunc(g.Items, func(it Item[V]) bool { return x.Swallowed(it.Ref) })
 		if len(g.Items) > 0 {
 			out = append(out, g)
@@ -210,9 +253,12 @@ func (g *Group[K, V]) Finding(subject string) Finding {
 	for i := range g.Items {
 		it := &g.Items[i]
 		f.refs[i] = it.Ref
-		if p := it.proof(); p != nil && len(shown) < maxShown {
+		if len(shown) == maxShown {
+			continue
+		}
+		if p := g.proof(it); p != nil {
 			shown = append(shown, Proven{it.ID, it.Incarnation, p})
-			f.beyond = append(f.beyond, it.beyond()...)
+			f.beyond = append(f.beyond, g.beyond(it, p)...)
 		}
 	}
 	if len(shown) == 0 {

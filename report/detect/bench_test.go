@@ -25,6 +25,17 @@ isn 1000 9000
 0.06  -- ACK 102 ack 1002 ts 130 920 ->
 `
 
+// resetLife ends by RST.
+const resetLife = `stream 0 10.0.0.1:40000 → 10.0.0.2:80
+0    -- SYN 0 mss 1460 ->
+0.01 <- SYN,ACK 0 ack 1 mss 1460 --
+0.02 -- ACK 1 ack 1 ->
+0.03 -- PSH,ACK 1:101(100) ack 1 ->
+0.04 <- PSH,ACK 1:201(200) ack 101 --
+0.05 -- ACK 101 ack 201 ->
+1    -- RST,ACK 101 ack 201 ->
+`
+
 // casesOf are the cases of a script's lives, to be kept.
 func casesOf(t testing.TB, text string) (all []*tracker.Case) {
 	t.Helper()
@@ -105,6 +116,40 @@ func BenchmarkOrdinaryLives(b *testing.B) {
 	for b.Loop() {
 		g.Case(v.next())
 	}
+}
+
+// BenchmarkOrdinaryLivesCold is the same where the tracker has had the processor's caches
+// for itself since the latest lives: what is needed of them comes from far.
+func BenchmarkOrdinaryLivesCold(b *testing.B) { benchmarkCold(b, ordinaryLife) }
+
+// BenchmarkResetLivesCold is that of lives of which all is kept.
+func BenchmarkResetLivesCold(b *testing.B) { benchmarkCold(b, resetLife) }
+
+func benchmarkCold(b *testing.B, text string) {
+	v := variety{c: casesOf(b, text)[0], clients: 1 << 18, servers: 200, ports: 17, every: 90e3}
+	g := detect.New(detect.Options{TimeWait: 60e9})
+	for range 1 << 18 {
+		g.Case(v.next())
+	}
+	const together = 64
+	others := make([]uint64, 1<<20) // 8 MiB
+	var sum uint64
+	var spent time.Duration
+	lives := 0
+	for b.Loop() {
+		for i := 0; i < len(others); i += 8 {
+			sum += others[i]
+			others[i] = sum
+		}
+		began := time.Now()
+		for range together {
+			g.Case(v.next())
+		}
+		spent += time.Since(began)
+		lives += together
+	}
+	b.ReportMetric(float64(spent.Nanoseconds())/float64(lives), "ns/life")
+	b.ReportMetric(0, "ns/op")
 }
 
 // BenchmarkMakingLives is what the benchmark's own part of that is.

@@ -62,7 +62,7 @@ type closeWaits struct {
 func (w *closeWaits) Case(c *tracker.Case) {
 	l := c.Life
 	if c.Has(tracker.SignSelf|tracker.SignOneSided) ||
-		l.Ended && l.HalfClosedFor < min(w.age, w.young) && !c.Has(tracker.SignLate|tracker.SignProbe) {
+		(l.Ended || !c.Has(tracker.SignHalf)) && l.HalfClosedFor < min(w.age, w.young) && !c.Has(tracker.SignLate|tracker.SignProbe) {
 		return
 	}
 	for x := uint8(0); x < 2; x++ {
@@ -82,6 +82,9 @@ func (w *closeWaits) Case(c *tracker.Case) {
 		}
 	}
 }
+
+// slips: no end of an ordinary life stayed for long.
+func (w *closeWaits) slips([]slip) {}
 
 // trails are the signs of lives that may have stayed for long enough.
 func (w *closeWaits) trails() tracker.Sign {
@@ -134,7 +137,7 @@ func (w *closeWaits) raise(x *Context, g *Group[serviceEnd, closeWait]) {
 	for i := range g.Items {
 		v := &g.Items[i].V
 		if i < maxShown {
-			g.Items[i].prove(v.proof(g.Key))
+			g.bag.keeps(&g.Items[i]).proof = v.proof(g.Key)
 		}
 		if oldest == nil || v.lasted() > oldest.lasted() {
 			oldest = v

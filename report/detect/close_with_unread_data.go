@@ -38,10 +38,13 @@ isn 1000 9000
 	Swallows: []string{"reset-after-accept"}, // what was unread says more than how soon
 	Withheld: FlagsOnly,
 	Lowered:  Missed, // an answer, maybe
-	New:      func(s *Setup) Watcher { return &unreadCloses{count: s.Count("count"), slack: s.Span("slack")} },
+	New: func(s *Setup) Watcher {
+		return &unreadCloses{shared: s.shared, count: s.Count("count"), slack: s.Span("slack"), bag: Bag[serviceEnd, unreadClose]{words: unreadProof}}
+	},
 }
 
 type unreadCloses struct {
+	*shared
 	count int
 	slack int64
 	bag   Bag[serviceEnd, unreadClose]
@@ -50,8 +53,11 @@ type unreadCloses struct {
 // unreadClose is one connection.
 type unreadClose struct {
 	octets uint32 // the payload that came last
-	after  int64  // ns from it to the RST
 	alert  bool   // it may be a TLS close_notify
+	closes bool   // FIN came with it
+	after  int64  // ns from it to the RST
+	// Frames: of that payload, of a FIN that came later or 0, of the RST.
+	payload, fin, rst uint64
 }
 
 // closeNotify is the length of a TLS close_notify as a record, at most: with the
@@ -90,18 +96,25 @@ func (w *unreadCloses) Case(c *tracker.Case) {
 	if st := r.Before(int(x)).State; st != tracker.Established && (st != tracker.CloseWait || fin == nil) {
 		return
 	}
-	v := unreadClose{p.Len, r.Time - p.Time, fin != nil && p.Len <= closeNotify}
-	w.bag.Add(endOf(c, x), c, p.Time, r.Time, v, func() []Proof {
-		text := fmt.Sprintf("%s for the %s", plural(int(p.Len), "octet"), sideNames[x])
-		if p.Fin() {
-			text += ", and FIN"
-		}
-		all := []Proof{{p.Frame, text}}
-		if fin != nil && fin.Frame > p.Frame {
-			all = append(all, Proof{fin.Frame, fmt.Sprintf("FIN: the %s closes", sideNames[x^1])})
-		}
-		return append(all, Proof{r.Frame, fmt.Sprintf("RST,ACK at SND.NXT, %s later: the %s closes without having read them", span(v.after), sideNames[x])})
-	})
+	v := unreadClose{octets: p.Len, alert: fin != nil && p.Len <= closeNotify, closes: p.Fin(), after: r.Time - p.Time, payload: p.Frame, rst: r.Frame}
+	if fin != nil && fin.Frame > p.Frame {
+		v.fin = fin.Frame
+	}
+	w.bag.AddAt(w.side(x), endOf(c, x), c, p.Time, r.Time, v, nil)
+}
+
+// unreadProof lists the frames.
+func unreadProof(k serviceEnd, it *Item[unreadClose]) []Proof {
+	v := &it.V
+	text := fmt.Sprintf("%s for the %s", plural(int(v.octets), "octet"), k.owner())
+	if v.closes {
+		text += ", and FIN"
+	}
+	all := []Proof{{v.payload, text}}
+	if v.fin != 0 {
+		all = append(all, Proof{v.fin, fmt.Sprintf("FIN: the %s closes", k.other())})
+	}
+	return append(all, Proof{v.rst, fmt.Sprintf("RST,ACK at SND.NXT, %s later: the %s closes without having read them", span(v.after), k.owner())})
 }
 
 func (w *unreadCloses) Findings(x *Context) {

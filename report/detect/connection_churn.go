@@ -57,38 +57,58 @@ func (w *churn) Case(c *tracker.Case) {
 	if c.Has(tracker.SignSelf) || c.Life.Midstream {
 		return
 	}
-	cl := &c.Ends[tracker.Client]
-	v := brief{turns: cl.Turns, request: cl.LastDataFrame, end: c.Life.CloseAt, rtt: max(0, c.Life.HandshakeRTT)}
+	syn := uint64(0)
 	if synFirst(c) {
-		v.syn = c.Life.FirstFrame
+		syn = c.Life.FirstFrame
 	} else {
 		for i := range c.Trail.Events {
 			if e := &c.Trail.Events[i]; own(e) && e.Syn() && e.From == tracker.Client {
-				v.syn = e.Frame
+				syn = e.Frame
 				break
 			}
 		}
 	}
-	if v.syn == 0 || w.server == 0 {
-		return
-	}
-	if old := w.delay.add(w.shared, c, v); old.due(&w.delay, w.need) {
-		w.keep(old)
+	if syn != 0 {
+		var s slip
+		s.fill(c)
+		s.server = w.server
+		w.add(&s, syn)
 	}
 }
 
-func (w *churn) touch(*tracker.Case) uint64 {
+func (w *churn) fetch(lives []slip) (n uint64) {
 	d := &w.delay
 	if len(d.line) < maxDelayed {
 		return 0
 	}
-	old := &d.line[d.next]
-	return uint64(d.now[counterOf(w.shared)]) + uint64(d.now[old.counter]) + old.syn
+	for i := range lives {
+		old := &d.line[(d.next+i)%maxDelayed]
+		n += uint64(d.now[counterOf(&lives[i])]) + uint64(d.now[old.counter]) + uint64(d.before[old.counter])
+	}
+	return n
+}
+
+func (w *churn) slips(lives []slip) {
+	for i := range lives {
+		if l := &lives[i]; l.signs&(tracker.SignSyn|tracker.SignDone) == tracker.SignSyn|tracker.SignDone {
+			w.add(l, l.first)
+		}
+	}
+}
+
+// add takes note of a connection that the frame syn opened.
+func (w *churn) add(l *slip, syn uint64) {
+	if l.server == 0 {
+		return
+	}
+	if old := w.delay.add(l, syn); old.due(&w.delay, w.need) {
+		w.keep(old)
+	}
 }
 
 // keep puts a connection into its group.
 func (w *churn) keep(d *delayed) {
-	if g := w.bag.room(w.flow(d)); g != nil {
+	if g := w.bag.room(0, w.flow(d)); g != nil {
 		g.Items = append(g.Items, Item[brief]{Ref: d.Ref, At: d.at, Last: max(d.at, d.last), V: d.brief, begins: d.syn})
 	}
 }

@@ -40,33 +40,40 @@ type delayed struct {
 	brief
 }
 
-// counterOf is the counter of a case's flow.
-func counterOf(s *shared) uint16 {
-	return uint16(mix(s.host[tracker.Client], uint64(s.server)) % counters)
+// counterOf is the counter of a life's flow.
+func counterOf(l *slip) uint16 {
+	return uint16(mix(l.host[tracker.Client], uint64(l.server)) % counters)
 }
 
 // add puts a connection into the line and returns the one that leaves it, nil if
 // none does. It is valid until the next call.
-func (d *delay) add(s *shared, c *tracker.Case, v brief) *delayed {
+func (d *delay) add(l *slip, syn uint64) *delayed {
 	if d.now == nil {
 		d.now, d.before = make([]uint16, counters), make([]uint16, counters)
 	}
-	a := c.Addr(tracker.Client).Addr()
-	x := delayed{Ref: RefOf(c), client: a.As16(), v4: a.Is4(), server: s.server, at: c.Life.DoneAt, last: c.Life.End, brief: v,
-		counter: counterOf(s)}
 	if d.counted++; d.counted > maxDelayed {
 		d.now, d.before, d.counted = d.before, d.now, 1
 		clear(d.now)
 	}
-	if n := &d.now[x.counter]; *n+1 != 0 {
+	k := counterOf(l)
+	if n := &d.now[k]; *n+1 != 0 {
 		*n++
 	}
-	if len(d.line) < maxDelayed {
-		d.line = append(roomy(d.line, maxDelayed), x)
+	var x *delayed
+	leaves := len(d.line) == maxDelayed
+	if leaves {
+		x = &d.line[d.next]
+		d.out = *x
+		d.next = (d.next + 1) % maxDelayed
+	} else {
+		d.line = append(roomy(d.line, maxDelayed), delayed{})
+		x = &d.line[len(d.line)-1]
+	}
+	x.Ref, x.client, x.v4, x.server, x.counter, x.at, x.last = l.Ref, l.client, l.v4, l.server, k, l.done, l.end
+	x.brief = brief{syn: syn, request: l.request, end: l.closeAt, rtt: max(0, l.handshake), turns: l.turns}
+	if !leaves {
 		return nil
 	}
-	d.out, d.line[d.next] = d.line[d.next], x
-	d.next = (d.next + 1) % maxDelayed
 	return &d.out
 }
 

@@ -3,8 +3,8 @@ package detect
 import (
 	"cmp"
 	"fmt"
-	"math/bits"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -23,27 +23,24 @@ type Options struct {
 
 // Engine hands cases to the detectors and gathers their findings.
 type Engine struct {
-	opts     Options
-	at       []station
-	bySign   [signs]stations // who asked for lives that show it
-	touchers []toucher
-	touched  uint64 // keeps touch from being optimised away
-	shared   *shared
-	quality  quality
-	of       *findingsOf
-	hidden   []Finding
+	opts    Options
+	at      []station
+	slips   bool // all detectors are content with slips of ordinary lives
+	most    int  // lives that wait together
+	queue   queue
+	touched uint64 // keeps what is fetched from being optimised away
+	shared  *shared
+	quality quality
+	of      *findingsOf
+	hidden  []Finding
 }
-
-// signs is how many there may be.
-const signs = 32
-
-// stations is a set of indices of Engine.at.
-type stations [2]uint64
 
 // station is a detector at work.
 type station struct {
 	*Detector
-	w Watcher
+	w     Watcher
+	batch batcher // w, or nil
+	fetch fetcher // likewise
 }
 
 // New sets the detectors to work that are not disabled.
@@ -51,21 +48,18 @@ func New(o Options) *Engine {
 	if o.OS.Ports == 0 {
 		o.OS = OSes["linux"]
 	}
-	g := &Engine{opts: o, shared: &shared{}}
+	g := &Engine{opts: o, shared: &shared{}, slips: true, most: waiting}
+	g.queue.whole = make([]whole, 0, wholly)
 	for _, d := range ordered(Catalogue) {
 		if !o.Disabled[d.ID] {
-			n := len(g.at)
-			g.at = append(g.at, station{d, d.New(&Setup{detector: d, values: o.Values, OS: o.OS, TimeWait: o.TimeWait, shared: g.shared})})
-			if w, ok := g.at[n].w.(toucher); ok {
-				g.touchers = append(g.touchers, w)
-			}
-			for i := range g.bySign {
-				if d.Signs>>i&1 != 0 {
-					g.bySign[i][n/64] |= 1 << (n % 64)
-				}
-			}
+			w := d.New(&Setup{detector: d, values: o.Values, OS: o.OS, TimeWait: o.TimeWait, shared: g.shared})
+			b, ok := w.(batcher)
+			f, _ := w.(fetcher)
+			g.at = append(g.at, station{d, w, b, f})
+			g.slips = g.slips && (ok || d.Signs&ordinary == 0)
 		}
 	}
+	g.slips = g.slips && g.Trails()&ordinary == 0
 	return g
 }
 
@@ -98,44 +92,18 @@ func ordered(all []*Detector) []*Detector {
 
 // Case takes note of one life. It is what tracker.Observer.Case wants.
 func (g *Engine) Case(c *tracker.Case) {
-	g.shared.meet(c)
-	g.touch(c)
-	g.shared.services.add(c, g.shared.server)
-	g.quality.add(c)
-	var ask stations
-	for s := c.Signs; s != 0; s &= s - 1 {
-		b := &g.bySign[bits.TrailingZeros32(uint32(s))]
-		ask[0] |= b[0]
-		ask[1] |= b[1]
+	q := &g.queue
+	q.slips[q.n].fill(c)
+	if g.slips && plain(c) {
+		g.quality.addPlain(c)
+	} else {
+		g.quality.add(c)
+		q.keep(c)
 	}
-	for k, set := range ask {
-		for ; set != 0; set &= set - 1 {
-			g.at[64*k+bits.TrailingZeros64(set)].w.Case(c)
-		}
+	if q.n++; q.n >= g.most || len(q.whole) == wholly {
+		g.flush()
 	}
 }
-
-// toucher is a watcher that keeps something for each life in a large table.
-type toucher interface {
-	// touch reads from where it will be kept.
-	touch(c *tracker.Case) uint64
-}
-
-// touch looks at all the places in memory to which the case will be noted, before
-// it is. They are not in the processor's caches, for millions of segments of others
-// came since; asked for together they come at the same time, and not one after the
-// other.
-func (g *Engine) touch(c *tracker.Case) {
-	n := g.shared.services.touch(g.shared.server)
-	for _, w := range g.touchers {
-		n += w.touch(c)
-	}
-	g.touched = n
-}
-
-// ordinary are the signs of lives in which everything goes well: they are
-// diagnosed by what is in the life and its ends' accounts.
-const ordinary = tracker.SignLife | tracker.SignSyn | tracker.SignDone | tracker.SignFin
 
 // Trails are the signs of lives of which the trail is wanted: it may be left out
 // of the case of a life that shows none of them.
@@ -155,12 +123,16 @@ type Context struct {
 	Totals tracker.Totals
 	Usage  *tracker.Usage
 	// Doubts are what is doubtful about the whole capture.
-	Doubts   Doubt
-	engine   *Engine
-	current  *Detector
-	raised   []Finding
-	swallows map[string]*refSet // by the id of whom it is taken from
+	Doubts    Doubt
+	engine    *Engine
+	current   *Detector
+	raised    []*Finding
+	bySubject map[subject]*Finding // the first that was raised
+	swallows  map[string]*refSet   // by the id of whom it is taken from
 }
+
+// subject is what a detector raised a finding of.
+type subject struct{ id, subject string }
 
 // Start and End are the times of the capture's first and last packet.
 func (x *Context) Start() int64 { return x.Stats.First }
@@ -194,7 +166,10 @@ func (x *Context) Raise(f Finding) {
 		f.Explanation += fmt.Sprintf(" Lowered from %s: %s.", f.Severity, why.words())
 		f.Severity = f.Severity.lower()
 	}
-	x.raised = append(x.raised, f)
+	x.raised = append(x.raised, &f)
+	if s := (subject{f.ID, f.Subject}); x.bySubject[s] == nil {
+		x.bySubject[s] = &f
+	}
 	told := f.refs
 	if f.inPlace != nil {
 		told = *f.inPlace
@@ -219,7 +194,8 @@ type Ending struct {
 // Findings asks all detectors, and returns what they found: most severe first,
 // then by id and subject. It is called once.
 func (g *Engine) Findings(e Ending) []Finding {
-	x := &Context{Stats: e.Stats, Totals: e.Totals, Usage: e.Usage, engine: g, swallows: map[string]*refSet{}}
+	g.flush()
+	x := &Context{Stats: e.Stats, Totals: e.Totals, Usage: e.Usage, engine: g, bySubject: map[subject]*Finding{}, swallows: map[string]*refSet{}}
 	g.quality.judge(x)
 	x.Doubts = g.quality.doubts
 	for i := range g.at {
@@ -227,23 +203,32 @@ func (g *Engine) Findings(e Ending) []Finding {
 		if x.current != CaptureQuality {
 			g.at[i].w.Findings(x)
 		}
+		g.at[i] = station{} // what it kept is of no use any more
 	}
 	// Last, for it tells what was withheld; its judgement came first.
 	if !g.opts.Disabled[CaptureQuality.ID] {
 		x.current = CaptureQuality
 		g.quality.raise(x)
 	}
-	var out []Finding
+	g.at, g.shared = nil, nil
+	var shown []*Finding // there may be tens of thousands, and they are large
 	for _, f := range x.raised {
 		if f.Severity < g.opts.Min {
-			g.hidden = append(g.hidden, f)
+			g.hidden = append(g.hidden, *f)
 		} else {
-			out = append(out, f)
+			shown = append(shown, f)
 		}
 	}
-	slices.SortStableFunc(out, func(a, b Finding) int {
+	slices.SortStableFunc(shown, func(a, b *Finding) int {
 		return cmp.Or(-cmp.Compare(a.Severity, b.Severity), cmp.Compare(a.ID, b.ID), cmp.Compare(a.Subject, b.Subject))
 	})
+	var out []Finding
+	if len(shown) > 0 {
+		out = make([]Finding, len(shown))
+	}
+	for i, f := range shown {
+		out[i] = *f
+	}
 	g.of = newFindingsOf(out)
 	return out
 }
@@ -259,12 +244,12 @@ func (g *Engine) Of(r Ref) []string { return g.of.ids(r) }
 func filter(shown []Proven, beyond []uint64) string {
 	var ids, frames []string
 	for i := range shown {
-		if id := fmt.Sprint(shown[i].ID); !slices.Contains(ids, id) {
+		if id := strconv.FormatUint(shown[i].ID, 10); !slices.Contains(ids, id) {
 			ids = append(ids, id)
 		}
 	}
 	for _, n := range beyond {
-		frames = append(frames, fmt.Sprint(n))
+		frames = append(frames, strconv.FormatUint(n, 10))
 	}
 	if len(ids) == 0 {
 		return ""

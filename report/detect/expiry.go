@@ -135,10 +135,10 @@ const maxFresh = 1 << 15
 // revivals are the fresh connections of all pairs.
 type revivals struct {
 	ring ring[fresh]
-	// met are the pairs' latest slices, with the numbers of their fresh connections. A
+	// latest are the pairs' latest slices, with the numbers of their fresh connections. A
 	// slice that had to go from here may get more than two.
-	met   [][4]metSlot        // metSets of them
-	pairs map[uint64][]uint64 // nil until they are asked for
+	latest [][4]metSlot // metSets of them
+	pairs  keyed        // nil until they are asked for
 }
 
 const metSets = 1 << 10
@@ -148,14 +148,18 @@ type metSlot struct {
 	kept [2]uint32 // see ring.near
 }
 
-func (r *revivals) add(c *tracker.Case, pair uint64) {
+// freshOf returns the life as a fresh connection, if it is one.
+func freshOf(c *tracker.Case, pair uint64) (f fresh, ok bool) {
 	l := c.Life
 	a := &c.Ends[tracker.Server]
 	if !c.Has(tracker.SignDone) || !c.Has(tracker.SignSyn) || c.Has(tracker.SignSelf) || l.SynRetransmits > 0 || a.SpokeFrame == 0 {
-		return
+		return f, false
 	}
-	f := fresh{Ref: RefOf(c), pair: pair, at: l.Start, syn: l.FirstFrame, speaks: a.SpokeFrame}
-	m := r.slot(slotKey(pair, f.at))
+	return fresh{Ref: RefOf(c), pair: pair, at: l.Start, syn: l.FirstFrame, speaks: a.SpokeFrame}, true
+}
+
+func (r *revivals) add(f fresh) {
+	m := r.slot(slotKey(f.pair, f.at))
 	first, last := r.ring.near(m.kept[0]), r.ring.near(m.kept[1])
 	switch {
 	case first == nil:
@@ -176,10 +180,10 @@ func slotKey(pair uint64, at int64) uint64 { return mix(pair, uint64(floor(at, f
 
 // slot returns what was met of a pair in a slice of time.
 func (r *revivals) slot(key uint64) *metSlot {
-	if r.met == nil {
-		r.met = make([][4]metSlot, metSets)
+	if r.latest == nil {
+		r.latest = make([][4]metSlot, metSets)
 	}
-	set := &r.met[key%metSets]
+	set := &r.latest[key%metSets]
 	oldest := &set[0]
 	for i := range set {
 		m := &set[i]
@@ -200,8 +204,8 @@ func (r *revivals) between(x, y netip.Addr, a, b int64) (found fresh, ok bool) {
 		r.pairs = r.ring.byKey(func(f *fresh) uint64 { return f.pair })
 	}
 	k, _ := pairKey(hostKey(x), hostKey(y))
-	for _, n := range r.pairs[k] {
-		if f := r.ring.at(n); f.at >= a && f.at <= b && (!ok || f.at < found.at) {
+	for _, p := range r.pairs.of(k) {
+		if f := r.ring.at(p.n); f.at >= a && f.at <= b && (!ok || f.at < found.at) {
 			found, ok = *f, true
 		}
 	}
@@ -223,7 +227,9 @@ func newDeaths(s *Setup) deaths {
 }
 
 func (w *deaths) note(c *tracker.Case) {
-	w.revivals.add(c, w.pair)
+	if f, ok := freshOf(c, w.pair); ok {
+		w.revivals.add(f)
+	}
 	if !c.Has(tracker.SignIdle) && w.idle >= idleSign {
 		return
 	}
@@ -241,10 +247,8 @@ func (w *deaths) revived(d *death) (fresh, bool) {
 // deaths returns what the watcher of middlebox-state-expired knows to have died;
 // nothing where that is disabled.
 func (x *Context) deaths() []*Group[direction, death] {
-	for i := range x.engine.at {
-		if w, ok := x.engine.at[i].w.(*middleboxStateExpired); ok {
-			return w.confirmed(x)
-		}
+	if d := x.engine.shared.deaths; d != nil {
+		return d.confirmed(x)
 	}
 	return nil
 }

@@ -82,7 +82,7 @@ func proofOf(all ...frame) []Proof {
 // were added without one.
 func (g *Group[K, V]) prove(of func(*Item[V]) []Proof) {
 	for i := range g.Items[:min(len(g.Items), maxShown)] {
-		g.Items[i].prove(of(&g.Items[i]))
+		g.bag.keeps(&g.Items[i]).proof = of(&g.Items[i])
 	}
 }
 
@@ -95,18 +95,13 @@ func (g *Group[K, V]) byTime() {
 
 // told returns what a detector that was asked before has raised of a subject,
 // or nil.
-func (x *Context) told(id, subject string) *Finding {
-	for i := range x.raised {
-		if f := &x.raised[i]; f.ID == id && f.Subject == subject {
-			return f
-		}
-	}
-	return nil
+func (x *Context) told(id, of string) *Finding {
+	return x.bySubject[subject{id, of}]
 }
 
 // hosts counts the different addresses of a group's items.
-func hosts[K comparable, V any](g *Group[K, V], of func(*V) netip.Addr) int {
-	seen := map[netip.Addr]bool{}
+func hosts[K comparable, V any, H comparable](g *Group[K, V], of func(*V) H) int {
+	seen := map[H]bool{}
 	for i := range g.Items {
 		seen[of(&g.Items[i].V)] = true
 	}

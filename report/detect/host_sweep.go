@@ -54,8 +54,19 @@ func (w *hostSweep) Case(c *tracker.Case) {
 	w.tries.note(c, w.shared)
 }
 
-func (w *hostSweep) touch(c *tracker.Case) uint64 {
-	return w.used.touch(withPort(w.host[tracker.Client], c.Addr(tracker.Server).Port()))
+func (w *hostSweep) fetch(lives []slip) (n uint64) {
+	for i := range lives {
+		n += w.used.fetch(withPort(lives[i].host[tracker.Client], lives[i].port))
+	}
+	return n
+}
+
+func (w *hostSweep) slips(lives []slip) {
+	for i := range lives {
+		if l := &lives[i]; l.signs&tracker.SignSyn != 0 && l.data[tracker.Client]|l.data[tracker.Server] != 0 {
+			w.used.add(withPort(l.host[tracker.Client], l.port), 1, 0)
+		}
+	}
 }
 
 // hostOf is an attempt's source and port, and as its target the host.

@@ -74,7 +74,6 @@ type idleTimeout struct {
 	count         int
 	share, spread float64
 	slack, floor  int64
-	closes        [][2]uint32 // all that were made, of whatever idle time; by the index of the service
 	bag           Bag[serviceEnd, idleClose]
 }
 
@@ -102,10 +101,6 @@ func (w *idleTimeout) Case(c *tracker.Case) {
 	if w.server == 0 {
 		return
 	}
-	for int(w.server) > len(w.closes) {
-		w.closes = append(w.closes, [2]uint32{})
-	}
-	w.closes[w.server-1][side]++
 	if !c.Has(w.trails()) {
 		return // something was said right before
 	}
@@ -123,12 +118,8 @@ func (w *idleTimeout) Case(c *tracker.Case) {
 	w.bag.Add(endOf(c, side), c, last.Time, ev[i].Time, v, nil)
 }
 
-func (w *idleTimeout) touch(*tracker.Case) uint64 {
-	if w.server == 0 || int(w.server) > len(w.closes) {
-		return 0
-	}
-	return uint64(w.closes[w.server-1][0])
-}
+// slips: an ordinary life was not closed by a timer. Its service counts who closed it.
+func (w *idleTimeout) slips([]slip) {}
 
 // trails are the signs of lives that may have been closed by a timer.
 func (w *idleTimeout) trails() tracker.Sign {
@@ -153,7 +144,8 @@ func (w *idleTimeout) tolerance(t int64) int64 { return max(w.slack, int64(w.spr
 func (w *idleTimeout) Findings(x *Context) {
 	for _, g := range w.bag.Groups(x) {
 		lo, hi, n := w.cluster(g)
-		total := int(w.closes[w.services.known(g.Key.server)-1][g.Key.side])
+		// All that were made, of whatever idle time.
+		total := int(w.services.all[w.services.known(g.Key.server)-1].ended[g.Key.side])
 		if n < w.count || float64(n) < w.share*float64(total) {
 			continue
 		}

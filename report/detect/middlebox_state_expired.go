@@ -47,18 +47,34 @@ isn 3000 7000
 	Swallows: []string{"half-open"}, // both ends are alive
 	Withheld: FlagsOnly | OneDirection,
 	Lowered:  Missed,
-	New:      func(s *Setup) Watcher { return &middleboxStateExpired{newDeaths(s)} },
+	New: func(s *Setup) Watcher {
+		w := &middleboxStateExpired{newDeaths(s)}
+		s.shared.deaths = &w.deaths
+		return w
+	},
 }
 
 type middleboxStateExpired struct{ deaths }
 
 func (w *middleboxStateExpired) Case(c *tracker.Case) { w.note(c) }
 
-func (w *middleboxStateExpired) touch(c *tracker.Case) uint64 {
-	if w.met == nil {
+func (w *middleboxStateExpired) fetch(lives []slip) (n uint64) {
+	if w.latest == nil {
 		return 0
 	}
-	return w.met[slotKey(w.pair, c.Life.Start)%metSets][0].key
+	for i := range lives {
+		n += w.latest[slotKey(lives[i].pair, lives[i].start)%metSets][0].key
+	}
+	return n
+}
+
+func (w *middleboxStateExpired) slips(lives []slip) {
+	const opened = tracker.SignSyn | tracker.SignDone
+	for i := range lives {
+		if l := &lives[i]; l.signs&opened == opened && l.speaks != 0 {
+			w.revivals.add(fresh{Ref: l.Ref, pair: l.pair, at: l.start, syn: l.first, speaks: l.speaks})
+		}
+	}
 }
 
 // trails are the signs of lives that may have died while they were idle.

@@ -81,6 +81,17 @@ func (w *noKeepalive) Case(c *tracker.Case) {
 	})
 }
 
+// slips: an ordinary life was closed before it stood idle for long.
+func (w *noKeepalive) slips([]slip) {}
+
+// trails are the signs of lives of which the trail tells when they were idle.
+func (w *noKeepalive) trails() tracker.Sign {
+	if w.age < idleSign {
+		return tracker.SignOpen
+	}
+	return tracker.SignIdle
+}
+
 // repeats reports that the latest segment is a repeat or probe: somebody waits
 // for an answer, so that the connection is not idle.
 func repeats(c *tracker.Case) bool {

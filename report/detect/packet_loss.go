@@ -60,13 +60,26 @@ type packetLoss struct {
 	bag                    Bag[direction, uint64] // segments lost
 }
 
-func (w *packetLoss) touch(*tracker.Case) uint64 { return w.sent.touch(w.pair) }
-
 // direction is from one host to another.
 type direction struct{ from, to netip.Addr }
 
 // traffic is what became of what was sent in one direction, over all lives.
 type traffic struct{ lost, spurious, overtaken, unseen uint64 }
+
+func (w *packetLoss) fetch(lives []slip) (n uint64) {
+	for i := range lives {
+		n += w.sent.fetch(lives[i].pair)
+	}
+	return n
+}
+
+func (w *packetLoss) slips(lives []slip) {
+	for i := range lives {
+		if n := lives[i].sent(); n != [2]uint64{} {
+			w.sent.add(lives[i].pair, n[0], n[1])
+		}
+	}
+}
 
 func (w *packetLoss) Case(c *tracker.Case) {
 	if c.Has(tracker.SignSelf) || intruded(c) {

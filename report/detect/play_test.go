@@ -15,7 +15,7 @@ type played struct {
 	frames   map[uint64]capture.Key     // all frames
 	lives    map[detect.Ref]capture.Key // all lives
 	engine   *detect.Engine
-	bare     []detect.Finding // what is found without the trails that are not wanted
+	bare     []detect.Finding // what is found without the trails that are not wanted, and of lives in batches
 }
 
 // play analyses the first n segments, in batches of size; their hashes are
@@ -81,6 +81,7 @@ func newAnalysis(p *played, o detect.Options, timeWait time.Duration) *analysis 
 	cfg.TimeWait = timeWait
 	o.TimeWait = int64(timeWait)
 	p.engine = detect.New(o)
+	p.engine.OneByOne()
 	bare := detect.New(o)
 	trails := bare.Trails()
 	return &analysis{p, tracker.New(cfg, tracker.Observer{Case: func(c *tracker.Case) {

@@ -48,6 +48,9 @@ func (w *portScan) Case(c *tracker.Case) {
 	w.tries.note(c, w.shared)
 }
 
+// slips: no ordinary life came to nothing.
+func (w *portScan) slips([]slip) {}
+
 // portOf is an attempt's source and host, and as its target the port.
 func (w *portScan) portOf(source netip.Addr, t *keptTry) (fromTo, uint16, bool) {
 	a := w.services.all[t.server-1].addr()

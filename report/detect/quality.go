@@ -101,6 +101,25 @@ func (q *quality) add(c *tracker.Case) {
 	q.flawed[of]++
 }
 
+// addPlain is add for a life of which plain holds.
+func (q *quality) addPlain(c *tracker.Case) {
+	l := c.Life
+	q.plain = true
+	q.talking++
+	q.flawed[0]++
+	if c.Signs&(tracker.SignSyn|tracker.SignDone) == tracker.SignSyn|tracker.SignDone {
+		q.opened++
+	}
+	if l.Continues < 0 && l.Incarnation == 0 {
+		q.lives++
+	}
+	if c.Has(tracker.SignDone) {
+		q.seen += l.Ends[0].Bytes + l.Ends[1].Bytes
+	}
+	q.payload += c.Ends[0].DataSegments + c.Ends[1].DataSegments
+	q.oversized += c.Ends[0].Oversized + c.Ends[1].Oversized
+}
+
 // example keeps the lives of a flaw that come first.
 func (q *quality) example(f flaw, p Proven) {
 	kept := &q.examples[f]

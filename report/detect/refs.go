@@ -34,7 +34,11 @@ type findingsOf struct {
 type findingLink struct{ finding, next uint32 }
 
 func newFindingsOf(all []Finding) *findingsOf {
-	f := &findingsOf{id: make([]string, len(all)), first: table[uint32]{most: math.MaxInt}}
+	n := 0
+	for i := range all {
+		n += len(all[i].refs)
+	}
+	f := &findingsOf{id: make([]string, len(all)), first: table[uint32]{most: math.MaxInt}, links: make([]findingLink, 0, n)}
 	for i := len(all) - 1; i >= 0; i-- {
 		f.id[i] = all[i].ID
 		for _, r := range all[i].refs {

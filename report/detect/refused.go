@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/netip"
 
-	"tcpstate/reassembly"
 	"tcpstate/tracker"
 )
 
@@ -23,8 +22,10 @@ var Refused = &Detector{
 	Advice: "Start the service, or correct the address or port that the client was given. If it runs, see which address it " +
 		"listens on (ss -ltn), and whether a firewall rule rejects with tcp-reset.",
 	Sources: []string{"RFC 9293 section 3.10.7.1", "oracle 09_refused", "Linux tcp_v4_send_reset"},
-	Signs:   tracker.SignLife, // the other lives tell with which TTL a server's segments come
-	New:     func(s *Setup) Watcher { return &refused{shared: s.shared} },
+	Signs:   tracker.SignRst,
+	New: func(s *Setup) Watcher {
+		return &refused{shared: s.shared, bag: Bag[netip.AddrPort, refusal]{words: refusalProof}}
+	},
 }
 
 type refused struct {
@@ -34,19 +35,21 @@ type refused struct {
 
 // refusal is what is wanted of one refused connection.
 type refusal struct {
-	client   netip.Addr
-	attempts int
+	client   uint64 // key of its address
+	syn, rst uint64 // frames
+	attempts uint32
+	octets   uint32 // of the SYN's payload
+	acks     uint32 // the RST,ACK: so much beyond ISS
 	ttl      uint8
 	strange  bool // the RST's number is not that of an answer to a SYN
 }
 
 func (w *refused) Case(c *tracker.Case) {
-	w.services.addTTL(c, w.server)
 	syn, rst := refusedBy(c)
 	if rst == nil {
 		return
 	}
-	n := 0
+	n := uint32(0)
 	for i := range c.Trail.Events {
 		e := &c.Trail.Events[i]
 		switch {
@@ -57,13 +60,14 @@ func (w *refused) Case(c *tracker.Case) {
 			return
 		}
 	}
-	v := refusal{c.Addr(tracker.Client).Addr(), n, rst.TTL, rst.Seq != 0 && rst.Seq != syn.Ack}
-	w.bag.Add(c.Addr(tracker.Server), c, syn.Time, rst.Time, v, func() []Proof {
-		return []Proof{
-			{syn.Frame, "SYN" + withData(syn)},
-			{rst.Frame, fmt.Sprintf("RST,ACK with ack = ISS+%d: %s refuses", uint32(reassembly.Seq(rst.Ack)-reassembly.Seq(syn.Seq)), c.Addr(tracker.Server))},
-		}
-	})
+	v := refusal{w.host[tracker.Client], syn.Frame, rst.Frame, n, syn.Len, rst.Ack - syn.Seq, rst.TTL, rst.Seq != 0 && rst.Seq != syn.Ack}
+	w.bag.AddAt(w.server, c.Addr(tracker.Server), c, syn.Time, rst.Time, v, nil)
+}
+
+// refusalProof lists the frames.
+func refusalProof(server netip.AddrPort, it *Item[refusal]) []Proof {
+	v := &it.V
+	return []Proof{{v.syn, "SYN" + withData(v.octets)}, {v.rst, fmt.Sprintf("RST,ACK with ack = ISS+%d: %s refuses", v.acks, server)}}
 }
 
 // refusedBy returns the SYN of a life that was refused, and the RST,ACK.
@@ -85,11 +89,11 @@ func refusedBy(c *tracker.Case) (syn, rst *tracker.Event) {
 }
 
 // withData tells of a SYN's payload (RFC 7413).
-func withData(syn *tracker.Event) string {
-	if syn.Len == 0 {
+func withData(octets uint32) string {
+	if octets == 0 {
 		return ""
 	}
-	return fmt.Sprintf(" with %s", plural(int(syn.Len), "octet"))
+	return fmt.Sprintf(" with %s", plural(int(octets), "octet"))
 }
 
 func (w *refused) Findings(x *Context) {
@@ -100,10 +104,10 @@ func (w *refused) Findings(x *Context) {
 				continue
 			}
 		}
-		clients := hosts(g, func(v *refusal) netip.Addr { return v.client })
+		clients := hosts(g, func(v *refusal) uint64 { return v.client })
 		attempts := g.More
 		for i := range g.Items {
-			attempts += g.Items[i].V.attempts
+			attempts += int(g.Items[i].V.attempts)
 		}
 		f := g.Finding(Server(g.Key))
 		f.Severity, f.Blame, f.SeenBy.Client = Warning, BlameServer, SawRefused
@@ -153,14 +157,6 @@ func (r ttlRange) with(o ttlRange) ttlRange {
 		return o
 	}
 	return ttlRange{min(r.least, o.least), max(r.most, o.most)}
-}
-
-// addTTL notes the TTL of a life's server.
-func (s *services) addTTL(c *tracker.Case, i uint32) {
-	if a := &c.Ends[tracker.Server]; i != 0 && a.TTLSeen != 0 {
-		n := &s.all[i-1]
-		n.ttl = n.ttl.with(ttlRange{a.TTL, a.TTL})
-	}
 }
 
 // ttlOf are the TTLs of all ports of a host.

@@ -37,11 +37,12 @@ isn 1000 9000
 	Signs:    tracker.SignRst,
 	Swallows: []string{"abortive-close"},
 	New: func(s *Setup) Watcher {
-		return &resetAfterAccept{count: s.Count("count"), within: s.Span("within")}
+		return &resetAfterAccept{shared: s.shared, count: s.Count("count"), within: s.Span("within"), bag: Bag[netip.AddrPort, earlyReset]{words: earlyResetProof}}
 	},
 }
 
 type resetAfterAccept struct {
+	*shared
 	count  int
 	within int64
 	bag    Bag[netip.AddrPort, earlyReset]
@@ -49,10 +50,14 @@ type resetAfterAccept struct {
 
 // earlyReset is what is wanted of one connection.
 type earlyReset struct {
-	client netip.Addr
-	after  int64 // ns from the third ACK
-	bare   bool
-	asked  bool // the client had sent payload
+	client  uint64 // key of its address
+	after   int64  // ns from the third ACK
+	bare    bool
+	asked   bool   // the client had sent payload
+	answers bool   // the RST a segment
+	octets  uint32 // of the first payload
+	// Frames of the proof; 0 none.
+	synAck, third, data, rst uint64
 }
 
 func (w *resetAfterAccept) Case(c *tracker.Case) {
@@ -95,21 +100,27 @@ func (w *resetAfterAccept) Case(c *tracker.Case) {
 }
 
 func (w *resetAfterAccept) add(c *tracker.Case, synAck, third, data, rst *tracker.Event) {
-	v := earlyReset{c.Addr(tracker.Client).Addr(), rst.Time - third.Time, !rst.Has(capture.ACK), data != nil}
-	w.bag.Add(c.Addr(tracker.Server), c, third.Time, rst.Time, v, func() []Proof {
-		all := []frame{{synAck.Frame, "SYN,ACK"}, {third.Frame, "third ACK: the handshake is complete"}}
-		if data != nil && data.Frame != third.Frame {
-			all = append(all, frame{data.Frame, fmt.Sprintf("the client sends %s", plural(int(data.Len), "octet"))})
+	v := earlyReset{client: w.host[tracker.Client], after: rst.Time - third.Time, bare: !rst.Has(capture.ACK), asked: data != nil,
+		answers: rst.Is(tracker.Answers), synAck: synAck.Frame, third: third.Frame, rst: rst.Frame}
+	if data != nil && data != third {
+		v.data, v.octets = data.Frame, data.Len
+	}
+	w.bag.AddAt(w.server, c.Addr(tracker.Server), c, third.Time, rst.Time, v, nil)
+}
+
+// earlyResetProof lists the frames.
+func earlyResetProof(_ netip.AddrPort, it *Item[earlyReset]) []Proof {
+	v := &it.V
+	text := "RST,ACK at SND.NXT: the server gives up an accepted connection"
+	if v.bare {
+		text = fmt.Sprintf("bare RST, seq = ack of frame %d: the server has no connection", v.third)
+		if !v.answers {
+			text = "bare RST: the server gives the connection up"
 		}
-		text := "RST,ACK at SND.NXT: the server gives up an accepted connection"
-		if v.bare {
-			text = fmt.Sprintf("bare RST, seq = ack of frame %d: the server has no connection", third.Frame)
-			if !rst.Is(tracker.Answers) {
-				text = "bare RST: the server gives the connection up"
-			}
-		}
-		return proofOf(append(all, frame{rst.Frame, fmt.Sprintf("%s, %s after the third ACK", text, span(v.after))})...)
-	})
+	}
+	return proofOf(frame{v.synAck, "SYN,ACK"}, frame{v.third, "third ACK: the handshake is complete"},
+		frame{v.data, fmt.Sprintf("the client sends %s", plural(int(v.octets), "octet"))},
+		frame{v.rst, fmt.Sprintf("%s, %s after the third ACK", text, span(v.after))})
 }
 
 func (w *resetAfterAccept) Findings(x *Context) {
@@ -133,7 +144,7 @@ func (w *resetAfterAccept) Findings(x *Context) {
 		s := x.Service(g.Key)
 		f := g.Finding(Server(g.Key))
 		f.Severity, f.Blame, f.SeenBy.Client = Warning, BlameServer, SawReset
-		f.Metrics = Metrics{{"clients", float64(hosts(g, func(v *earlyReset) netip.Addr { return v.client }))},
+		f.Metrics = Metrics{{"clients", float64(hosts(g, func(v *earlyReset) uint64 { return v.client }))},
 			{"completed", float64(s.Completed)}, {"bare", float64(bare)}, {"after_seconds", seconds(slowest)}}
 		f.Explanation = fmt.Sprintf("%s resets %d of the %s that completed the handshake with it, within %s of the third ACK and before it sends payload.",
 			g.Key, f.Count, plural(s.Completed, "connection"), span(slowest))

@@ -1,5 +1,10 @@
 package detect
 
+import (
+	"cmp"
+	"slices"
+)
+
 // ring keeps the latest values, at most a bounded number. Its values are numbered
 // from 1.
 type ring[V any] struct {
@@ -44,12 +49,27 @@ func (r *ring[V]) near(n uint32) *V {
 	return r.at(r.last - uint64(uint32(r.last)-n))
 }
 
+// keyed are the numbers of what a ring keeps, by key and number.
+type keyed []keyedNumber
+
+type keyedNumber struct{ key, n uint64 }
+
 // byKey lists the numbers of what is kept by its key, the oldest first.
-func (r *ring[V]) byKey(key func(*V) uint64) map[uint64][]uint64 {
-	by := map[uint64][]uint64{}
+func (r *ring[V]) byKey(key func(*V) uint64) keyed {
+	by := make(keyed, 0, len(r.all))
 	for n := r.last + 1 - uint64(len(r.all)); n <= r.last; n++ {
-		k := key(r.at(n))
-		by[k] = append(by[k], n)
+		by = append(by, keyedNumber{key(r.at(n)), n})
 	}
+	slices.SortFunc(by, func(a, b keyedNumber) int { return cmp.Or(cmp.Compare(a.key, b.key), cmp.Compare(a.n, b.n)) })
 	return by
+}
+
+// of are those of one key.
+func (all keyed) of(key uint64) keyed {
+	i, _ := slices.BinarySearchFunc(all, key, func(a keyedNumber, k uint64) int { return cmp.Compare(a.key, k) })
+	j := i
+	for j < len(all) && all[j].key == key {
+		j++
+	}
+	return all[i:j]
 }

@@ -92,8 +92,19 @@ func (w *injected) Case(c *tracker.Case) {
 	var v injection
 	var clues []clue
 	var at, last int64
+	var from [2]bool // there is a RST in its name
+	for i := range ev {
+		if ev[i].Rst() {
+			from[ev[i].From] = true
+		}
+	}
+	var room [4]int // enough for most
+	var pairs [4]bool
 	for x := uint8(tracker.Client); x <= tracker.Server; x++ {
-		p := w.suspect(c, x)
+		if !from[x] {
+			continue
+		}
+		p := w.suspect(c, x, room[:0], pairs[:0])
 		for _, i := range p.resets {
 			found := w.examine(c, &p, i)
 			var signs forgery

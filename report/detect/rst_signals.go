@@ -54,10 +54,10 @@ type suspects struct {
 }
 
 // suspect gathers the RSTs in the name of x and pairs them with the segments
-// that may have drawn them.
-func (w *injected) suspect(c *tracker.Case, x uint8) (p suspects) {
+// that may have drawn them. It is given room for both.
+func (w *injected) suspect(c *tracker.Case, x uint8, resets []int, paired []bool) (p suspects) {
 	ev := c.Trail.Events
-	p.x = x
+	p.x, p.resets, p.paired = x, resets, paired
 	// Late copies of what an earlier life on the tuple sent draw RSTs with that
 	// life's numbers.
 	p.whole = begun(c) && !c.Has(tracker.SignOneSided|tracker.SignUnseen|tracker.SignOdd) && len(ev) > 0 && !ev[0].Is(tracker.Earlier)

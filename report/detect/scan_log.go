@@ -21,8 +21,8 @@ const (
 // when it is full, the sources with the fewest targets go, a flood's spoofed ones with
 // one each before all others, but none that has enough of them.
 type tryLog struct {
-	enough int // targets that are a scan; 0 where nobody wants to know
-	told   bool
+	enough int           // targets that are a scan; 0 where nobody wants to know
+	told   [waiting]bool // which of the lives that wait together were noted
 	by     table[chain]
 	all    []keptTry
 	moved  []uint32 // where they go when others do
@@ -64,10 +64,10 @@ func (l *tryLog) want(targets int) {
 
 // note notes a life that came to nothing, once.
 func (l *tryLog) note(c *tracker.Case, s *shared) {
-	if l.told {
+	if l.told[s.nth] {
 		return
 	}
-	l.told = true
+	l.told[s.nth] = true
 	t, ok := failed(c)
 	if !ok {
 		return

@@ -62,7 +62,7 @@ func scanLog(enough, services int) *shared {
 	s := &shared{}
 	for i := range services {
 		host := netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)})
-		s.services.of(hostKey(host), netip.AddrPortFrom(host, 80))
+		s.services.of(hostKey(host), &listener{octets: host.As16(), port: 80, v4: true})
 	}
 	s.tries.want(enough)
 	return s

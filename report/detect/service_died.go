@@ -46,11 +46,12 @@ isn 1000 0
 	// One event, one finding.
 	Swallows: []string{"abortive-close", "reset-after-accept", "refused"},
 	New: func(s *Setup) Watcher {
-		return &serviceDied{count: s.Count("count"), window: s.Span("window")}
+		return &serviceDied{shared: s.shared, count: s.Count("count"), window: s.Span("window")}
 	},
 }
 
 type serviceDied struct {
+	*shared
 	count  int
 	window int64
 	bag    Bag[netip.AddrPort, lastRst]
@@ -58,10 +59,10 @@ type serviceDied struct {
 
 // lastRst is the RST that ended a connection, or refused one.
 type lastRst struct {
-	client  netip.Addr
-	refused bool
+	client  uint64 // key of its address
 	asked   uint64 // frame of the SYN or of the latest segment before, 0 none
 	rst     uint64
+	refused bool
 	bare    bool
 }
 
@@ -71,7 +72,7 @@ func (w *serviceDied) Case(c *tracker.Case) {
 		return
 	}
 	r := &c.Trail.Events[i]
-	v := lastRst{client: c.Addr(tracker.Client).Addr(), rst: r.Frame, bare: !r.Has(capture.ACK)}
+	v := lastRst{client: w.host[tracker.Client], rst: r.Frame, bare: !r.Has(capture.ACK)}
 	switch {
 	case r.Reset == tracker.ResetRefused && c.Life.Close == tracker.Refused:
 		v.refused = true
@@ -87,7 +88,7 @@ func (w *serviceDied) Case(c *tracker.Case) {
 	if p := latest(c.Trail.Events, i, own); p != nil {
 		v.asked = p.Frame
 	}
-	w.bag.Add(c.Addr(tracker.Server), c, r.Time, r.Time, v, nil)
+	w.bag.AddAt(w.server, c.Addr(tracker.Server), c, r.Time, r.Time, v, nil)
 }
 
 // outage is one instant at which a service ended.
@@ -178,7 +179,7 @@ func (w *serviceDied) outages(items []Item[lastRst], s *ServiceCount, end int64)
 // service was up, as one is that a filter rejects, or had a connection since; and
 // the port answered nobody in between.
 func (d *outage) refusedAfter(items []Item[lastRst], s *ServiceCount, up int64) bool {
-	before := map[netip.Addr]bool{}
+	before := map[uint64]bool{}
 	for i := range items {
 		it := &items[i]
 		switch {
@@ -209,7 +210,7 @@ func (w *serviceDied) raise(x *Context, g *Group[netip.AddrPort, lastRst], all [
 	f := g.Finding(Server(g.Key))
 	f.Severity, f.Blame, f.SeenBy.Client = Error, BlameServer, SawReset
 	f.Metrics = Metrics{{"deaths", float64(len(all))}, {"reset", float64(reset)}, {"refused", float64(refused)},
-		{"clients", float64(hosts(g, func(v *lastRst) netip.Addr { return v.client }))}, {"within_seconds", seconds(d.to - d.from)}}
+		{"clients", float64(hosts(g, func(v *lastRst) uint64 { return v.client }))}, {"within_seconds", seconds(d.to - d.from)}}
 	f.Explanation = fmt.Sprintf("%s ended at %s: it reset its connections within %s (%d in all), and refused a new one %s after the first of these RSTs.",
 		g.Key, clock(d.from), span(d.to-d.from), reset, span(d.refused-d.from))
 	if d.again {

@@ -25,17 +25,18 @@ type moments struct {
 	Answered, Accepted Times
 }
 
-// service is what is kept of one. There may be as many as a scan of all ports
-// makes, so that those that never answered have no moments.
+// service is what is kept of one, in one line of the processor's cache. There may be
+// as many as a scan of all ports makes, so that those that never answered have no
+// moments.
 type service struct {
-	port                         uint16
-	v4                           bool
-	octets                       [16]byte
+	listener
 	ttl                          ttlRange
 	attempts, completed, refused uint32
 	closed                       uint32
 	closedBy                     [2]uint32
-	moments                      uint32 // index plus one
+	ended                        [2]uint32 // closed by this side's FIN or RST, for idle-timeout
+	moments                      uint32    // index plus one
+	lately                       uint32    // the second in which a handshake completed last, as far as it fits
 }
 
 // services counts by server endpoint. Where there are too many, the later
@@ -49,6 +50,7 @@ type services struct {
 	parts   int                 // how many they keep, all together
 	enough  int                 // how many make them coarser; 0 for maxParts
 	ttls    map[uint64]ttlRange // by host; nil until they are asked for
+	accepts bool                // somebody asks for moments.Accepted
 }
 
 const (
@@ -66,76 +68,82 @@ const (
 func openedKey(port uint16, s int64) uint64 { return uint64(s)<<16 | uint64(port) }
 
 // of returns the index plus one of an endpoint, 0 where there is no room for it.
-func (s *services) of(host uint64, a netip.AddrPort) uint32 {
+func (s *services) of(host uint64, a *listener) uint32 {
 	if s.index.most == 0 {
 		s.index.most, s.opened.most = maxServices, maxOpened
 	}
-	i := s.index.at(withPort(host, a.Port()))
+	i := s.index.at(withPort(host, a.port))
 	if i == nil {
 		return 0
 	}
 	if *i == 0 {
-		s.all = append(s.all, service{octets: a.Addr().As16(), port: a.Port(), v4: a.Addr().Is4()})
+		s.all = append(s.all, service{listener: *a})
 		*i = uint32(len(s.all))
 	}
 	return *i
 }
 
-// addr is its endpoint.
-func (n *service) addr() netip.AddrPort {
-	a := netip.AddrFrom16(n.octets)
-	if n.v4 {
-		a = a.Unmap()
-	}
-	return netip.AddrPortFrom(a, n.port)
-}
-
-// add books a life for the service, by its index plus one.
-func (s *services) add(c *tracker.Case, i uint32) {
-	if i == 0 {
-		return
-	}
-	n := &s.all[i-1]
-	l := c.Life
-	if c.Has(tracker.SignSyn) {
-		n.attempts++
-	}
-	if l.AnsweredAt != 0 {
-		s.note(&s.momentsOf(n).Answered, l.AnsweredAt)
-	}
-	if c.Has(tracker.SignDone) {
-		n.completed++
-		if n.v4 {
-			s.opened.at(openedKey(n.port, floorSecond(l.DoneAt)))
+// add books lives for their services.
+func (s *services) add(lives []slip) {
+	for i := range lives {
+		if l := &lives[i]; l.server != 0 {
+			s.book(&s.all[l.server-1], l)
 		}
 	}
-	switch l.Close {
+}
+
+// fetch: see fetcher.
+func (s *services) fetch(lives []slip) (n uint64) {
+	var at [waiting]uint32
+	for i := range lives {
+		if l := &lives[i]; l.server != 0 {
+			at[i] = s.all[l.server-1].moments
+		}
+	}
+	for _, i := range at[:len(lives)] {
+		if i != 0 {
+			m := &s.moments[i-1]
+			n += uint64(m.Answered.from+m.Accepted.from) + m.Answered.before() + m.Accepted.before()
+		}
+	}
+	return n
+}
+
+// book books a life for its service.
+func (s *services) book(n *service, l *slip) {
+	if l.signs&tracker.SignSyn != 0 {
+		n.attempts++
+	}
+	if l.ttl != 0 {
+		n.ttl = n.ttl.with(ttlRange{l.ttl, l.ttl})
+	}
+	if l.answered != 0 {
+		s.note(&s.momentsOf(n).Answered, l.answered)
+	}
+	if l.signs&tracker.SignDone != 0 {
+		n.completed++
+		if at := floorSecond(l.done); n.v4 && (at != int64(n.lately) || at == 0) {
+			n.lately = uint32(at)
+			s.opened.at(openedKey(n.port, at))
+		}
+		// The server was synchronised when it sent something that is neither SYN nor RST.
+		if s.accepts && l.spoke != 0 && !l.midstream {
+			s.note(&s.momentsOf(n).Accepted, l.spoke)
+		}
+	}
+	switch l.close {
 	case tracker.Refused:
 		n.refused++
 	case tracker.Graceful, tracker.Reset, tracker.HalfClosed, tracker.TimedOut:
 		n.closed++
-		switch l.ClosedBy {
-		case tracker.ByClient:
-			n.closedBy[tracker.Client]++
-		case tracker.ByServer:
-			n.closedBy[tracker.Server]++
+		if l.closedBy != tracker.ByClient && l.closedBy != tracker.ByServer {
+			return
 		}
-	}
-}
-
-// touch looks at a service, see Engine.touch.
-func (s *services) touch(i uint32) uint64 {
-	if i == 0 || s.all[i-1].moments == 0 {
-		return 0
-	}
-	m := &s.moments[s.all[i-1].moments-1]
-	return uint64(m.Answered.from + m.Accepted.from)
-}
-
-// accepted notes when a connection of the service was accepted for sure.
-func (s *services) accepted(i uint32, at int64) {
-	if i != 0 {
-		s.note(&s.momentsOf(&s.all[i-1]).Accepted, at)
+		side := one(l.closedBy == tracker.ByServer)
+		n.closedBy[side]++
+		if l.close != tracker.TimedOut && l.signs&tracker.SignSelf == 0 && l.signs&(tracker.SignFin|tracker.SignRst) != 0 {
+			n.ended[side]++
+		}
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"testing"
+	"unsafe"
 
 	"tcpstate/tracker"
 )
@@ -55,7 +56,10 @@ func TestTimesBounded(t *testing.T) {
 		key := netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 0, 2}), uint16(1+r.IntN(20)))
 		c.Life.Ends[tracker.Server].Addr = key
 		c.Life.AnsweredAt = r.Int64N(86400e9)
-		s.add(c, s.of(hostKey(key.Addr()), key))
+		var l slip
+		l.fill(c)
+		l.server = s.of(hostKey(key.Addr()), &l.listener)
+		s.add([]slip{l})
 		lists[key] = append(lists[key], c.Life.AnsweredAt)
 		n := 0
 		for _, x := range s.moments {
@@ -78,5 +82,12 @@ func TestTimesBounded(t *testing.T) {
 				t.Fatalf("%v, between %d and %d: %v, not %v", key, a, b, got, want)
 			}
 		}
+	}
+}
+
+// What every life of a service touches lies in one line of the processor's cache.
+func TestServiceIsALine(t *testing.T) {
+	if n := unsafe.Sizeof(service{}); n != 64 {
+		t.Errorf("%d octets", n)
 	}
 }

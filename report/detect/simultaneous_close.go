@@ -28,11 +28,19 @@ isn 1000 9000
 		"first FIN in its own eyes; where both end at the same time as a rule, two equal timeouts race, and one of them should be the shorter.",
 	Sources: []string{"RFC 9293 section 3.6 (case 3) and figure 13", "oracle 04_simultaneous_close"},
 	Signs:   tracker.SignClosing,
-	New:     func(*Setup) Watcher { return &simultaneousClose{} },
+	New:     func(*Setup) Watcher { return &simultaneousClose{Bag[uint64, crossing]{words: crossingProof}} },
 }
 
 type simultaneousClose struct {
-	bag Bag[uint64, int64] // ns from one FIN to the other
+	bag Bag[uint64, crossing]
+}
+
+// crossing are two FINs that crossed.
+type crossing struct {
+	apart int64     // ns
+	fins  [2]uint64 // frames, as they came
+	acked [2]uint64 // frames that acknowledge them
+	from  uint8     // who sent the first
 }
 
 func (w *simultaneousClose) Case(c *tracker.Case) {
@@ -71,18 +79,23 @@ func (w *simultaneousClose) Case(c *tracker.Case) {
 		return // time runs backwards: which came first is not known
 	}
 	done := max(acked[0].Time, acked[1].Time)
-	w.bag.Add(c.Life.ID, c, first.Time, done, second.Time-first.Time, func() []Proof {
-		return proofOf(
-			frame{first.Frame, fmt.Sprintf("FIN of the %s", sideNames[first.From])},
-			frame{second.Frame, fmt.Sprintf("FIN of the %s, which does not acknowledge the first: they cross", sideNames[second.From])},
-			frame{acked[first.From].Frame, fmt.Sprintf("the FIN of frame %d is acknowledged", first.Frame)},
-			frame{acked[second.From].Frame, fmt.Sprintf("the FIN of frame %d is acknowledged", second.Frame)})
-	})
+	w.bag.Add(c.Life.ID, c, first.Time, done, crossing{second.Time - first.Time, [2]uint64{first.Frame, second.Frame},
+		[2]uint64{acked[first.From].Frame, acked[second.From].Frame}, first.From}, nil)
+}
+
+// crossingProof lists the frames.
+func crossingProof(_ uint64, it *Item[crossing]) []Proof {
+	v := &it.V
+	return proofOf(
+		frame{v.fins[0], fmt.Sprintf("FIN of the %s", sideNames[v.from])},
+		frame{v.fins[1], fmt.Sprintf("FIN of the %s, which does not acknowledge the first: they cross", sideNames[v.from^1])},
+		frame{v.acked[0], fmt.Sprintf("the FIN of frame %d is acknowledged", v.fins[0])},
+		frame{v.acked[1], fmt.Sprintf("the FIN of frame %d is acknowledged", v.fins[1])})
 }
 
 func (w *simultaneousClose) Findings(x *Context) {
 	for _, g := range fewer(w.bag.Groups(x)) {
-		apart := g.Items[0].V
+		apart := g.Items[0].V.apart
 		f := g.Finding(Connection(g.Key))
 		f.Severity, f.Blame = Note, BlameUnknown
 		f.Metrics = Metrics{{"between_fins_seconds", seconds(apart)}}

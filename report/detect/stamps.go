@@ -24,7 +24,7 @@ const maxStamps = 1 << 15
 // stampBook remembers the timestamps of clients whose SYNs were answered.
 type stampBook struct {
 	ring  ring[stamps]
-	pairs map[uint64][]uint64 // nil until they are asked for
+	pairs keyed // nil until they are asked for
 }
 
 // stamps are the timestamps of one connection: the SYN's, and the newest at its
@@ -42,16 +42,10 @@ type stamp struct {
 	syn   bool
 }
 
-func (b *stampBook) add(c *tracker.Case, host [2]uint64) {
-	if v, ok := stampsOf(c); ok {
-		v.hosts = together(host[tracker.Client], host[tracker.Server])
-		b.ring.add(v)
-	}
-}
-
 // stampsOf returns the timestamp of the client's SYN, and its newest.
-func stampsOf(c *tracker.Case) (v stamps, ok bool) {
+func stampsOf(c *tracker.Case, host [2]uint64) (v stamps, ok bool) {
 	a := &c.Ends[tracker.Client]
+	v.hosts = together(host[tracker.Client], host[tracker.Server])
 	switch {
 	case synFirst(c):
 		if a.SynOpts&capture.OptTS == 0 {
@@ -77,8 +71,8 @@ func (b *stampBook) of(client, server netip.Addr) (l []stamp) {
 	if b.pairs == nil {
 		b.pairs = b.ring.byKey(func(v *stamps) uint64 { return v.hosts })
 	}
-	for _, n := range b.pairs[together(hostKey(client), hostKey(server))] {
-		v := b.ring.at(n)
+	for _, k := range b.pairs.of(together(hostKey(client), hostKey(server))) {
+		v := b.ring.at(k.n)
 		l = append(l, stamp{v.at, v.syn, true})
 		if v.last != 0 {
 			l = append(l, stamp{v.last, v.tsVal, false})

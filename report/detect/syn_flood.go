@@ -37,7 +37,7 @@ var SynFlood = &Detector{
 	Lowered:  OneDirection | Missed, // so may be the answers
 	New: func(s *Setup) Watcher {
 		w := &flood{shared: s.shared, count: max(tracker.Few, s.Count("count")), window: s.Span("window")}
-		w.bag.most = maxTried
+		w.bag.most, w.bag.words = maxTried, triedProof
 		w.ends.width = max(1, w.window/8)
 		return w
 	},
@@ -60,6 +60,8 @@ type tried struct {
 	waited    bool // the server repeated that, so that the ACK did not come
 	made      bool // the SYN has no option at all: who makes packets sends such
 	young     bool // for a failed one
+	// Frames; 0 none.
+	syn, synAck uint64
 }
 
 // maxTried is how many of these are looked at; of more only the number is known.
@@ -99,7 +101,10 @@ func (w *flood) Case(c *tracker.Case) {
 	}
 	v := tried{client: w.host[tracker.Client], repeated: repeated, answered: answer != nil,
 		completed: c.Has(tracker.SignDone) || c.Ends[tracker.Client].Spoke, waited: c.Has(tracker.SignSynAckAgain),
-		made: syn.Opts == 0, young: c.Now-syn.Time < settled}
+		made: syn.Opts == 0, young: c.Now-syn.Time < settled, syn: syn.Frame}
+	if answer != nil {
+		v.synAck = answer.Frame
+	}
 	// A RST of the server refuses, one of the client takes back: either way the
 	// attempt waits no more.
 	over := !v.completed && c.Has(tracker.SignRst)
@@ -109,22 +114,39 @@ func (w *flood) Case(c *tracker.Case) {
 	switch {
 	case open, over, v.completed && !v.repeated:
 	case v.completed:
-		w.bag.Add(server, c, syn.Time, c.Life.DoneAt, v, nil)
+		w.bag.AddAt(w.server, server, c, syn.Time, c.Life.DoneAt, v, nil)
 	default:
-		w.bag.Add(server, c, syn.Time, c.Life.End, v, func() []Proof {
-			if answer == nil {
-				return proofOf(frame{syn.Frame, "SYN, never answered"})
-			}
-			return proofOf(frame{syn.Frame, "SYN"}, frame{answer.Frame, "SYN,ACK, which no ACK follows"})
-		})
+		w.bag.AddAt(w.server, server, c, syn.Time, c.Life.End, v, nil)
 	}
 }
 
-func (w *flood) touch(*tracker.Case) uint64 {
-	if w.server == 0 || int(w.server) > len(w.ends.by) {
-		return 0
+// triedProof lists the frames of an attempt that failed.
+func triedProof(_ netip.AddrPort, it *Item[tried]) []Proof {
+	v := &it.V
+	switch {
+	case v.completed:
+		return nil
+	case v.synAck == 0:
+		return proofOf(frame{v.syn, "SYN, never answered"})
 	}
-	return uint64(w.ends.by[w.server-1].latest.slot)
+	return proofOf(frame{v.syn, "SYN"}, frame{v.synAck, "SYN,ACK, which no ACK follows"})
+}
+
+func (w *flood) fetch(lives []slip) (n uint64) {
+	for i := range lives {
+		if k := lives[i].server; k != 0 && int(k) <= len(w.ends.by) {
+			n += uint64(w.ends.by[k-1].latest.slot)
+		}
+	}
+	return n
+}
+
+func (w *flood) slips(lives []slip) {
+	for i := range lives {
+		if l := &lives[i]; l.signs&tracker.SignSyn != 0 {
+			w.ends.add(l.server, l.start, true, false)
+		}
+	}
 }
 
 func (w *flood) Findings(x *Context) {
@@ -157,7 +179,7 @@ func (w *flood) judge(x *Context, g *Group[netip.AddrPort, tried], s *tracker.Se
 	}
 	f := g.Finding(Server(g.Key))
 	f.Severity, f.Blame = Error, BlameClient
-	if !slices.ContainsFunc(g.Items, func(it Item[tried]) bool { return it.proof() != nil }) {
+	if !slices.ContainsFunc(g.Items, func(it Item[tried]) bool { return g.proof(&it) != nil }) {
 		f.Evidence.Connections = nil
 		f.peak(p, "SYN", "SYN")
 	}

@@ -68,7 +68,7 @@ func (l *attemptSlots) add(slot int64, n attemptCount, a *attemptEnds) bool {
 	i := 0
 	if l.some() && slot < l.latest.slot {
 		// Of a life that ended long after this.
-		if i = since(l.before, slot); i < len(l.before) && l.before[i].slot == slot {
+		if i = lately(l.before, slot); i < len(l.before) && l.before[i].slot == slot {
 			l.before[i].add(n)
 			return true
 		}
@@ -92,6 +92,18 @@ func (l *attemptSlots) add(slot int64, n attemptCount, a *attemptEnds) bool {
 // since is the index of the first slot from that one on.
 func since(l []attemptSlot, slot int64) int {
 	return sort.Search(len(l), func(i int) bool { return l[i].slot >= slot })
+}
+
+// lately is since for a slot that most likely is not long ago.
+func lately(l []attemptSlot, slot int64) int {
+	i := len(l)
+	for range 8 {
+		if i == 0 || l[i-1].slot < slot {
+			return i
+		}
+		i--
+	}
+	return since(l[:i], slot)
 }
 
 // double makes slots twice as wide. Where that gains little, there are too many

@@ -68,7 +68,9 @@ type droppedOpen struct {
 
 func (w *synQueue) Case(c *tracker.Case) {
 	if c.Life.AnsweredAt != 0 {
-		w.stamps.add(c, w.host)
+		if v, ok := stampsOf(c, w.host); ok {
+			w.stamps.ring.add(v)
+		}
 		return
 	}
 	if c.Has(tracker.SignQuote) {
@@ -86,6 +88,16 @@ func (w *synQueue) Case(c *tracker.Case) {
 		}
 		return proofOf(all...)
 	})
+}
+
+func (w *synQueue) slips(lives []slip) {
+	for i := range lives {
+		if l := &lives[i]; l.signs&tracker.SignSyn != 0 && l.answered != 0 {
+			if v, ok := l.stamps(); ok {
+				w.stamps.ring.add(v)
+			}
+		}
+	}
 }
 
 func (w *synQueue) Findings(x *Context) {

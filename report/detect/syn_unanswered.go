@@ -94,6 +94,13 @@ func (w *synUnanswered) Case(c *tracker.Case) {
 	})
 }
 
+// slips: the server of an ordinary life sent something.
+func (w *synUnanswered) slips(lives []slip) {
+	for i := range lives {
+		w.answers = w.answers || lives[i].signs&tracker.SignSyn != 0
+	}
+}
+
 func (w *synUnanswered) Findings(x *Context) {
 	if !w.answers && w.once > w.again {
 		return // a filter kept bare SYNs, or nothing but a scan was captured

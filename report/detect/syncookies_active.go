@@ -56,7 +56,7 @@ func (w *cookies) Case(c *tracker.Case) {
 		// It is not, where the SYN,ACK left an option out.
 		a, b := c.Ends[tracker.Client].SynOpts, c.Ends[tracker.Server].SynOpts
 		if c.Life.AnsweredAt != 0 && (a|b)&capture.OptBad == 0 {
-			w.carry(b&a, c.Life.AnsweredAt)
+			w.carry(w.server, b&a, c.Life.AnsweredAt)
 		}
 		return
 	}
@@ -76,7 +76,7 @@ func (w *cookies) Case(c *tracker.Case) {
 	if syn == nil || answer == nil || (syn.Opts|answer.Opts)&capture.OptBad != 0 {
 		return
 	}
-	w.carry(answer.Opts&syn.Opts, answer.Time)
+	w.carry(w.server, answer.Opts&syn.Opts, answer.Time)
 	lost := syn.Opts &^ answer.Opts & (capture.OptWScale | capture.OptSACKOK)
 	if lost == 0 || answer.Opts&capture.OptTS != 0 {
 		return // a cookie with a timestamp would have kept them
@@ -86,22 +86,26 @@ func (w *cookies) Case(c *tracker.Case) {
 	})
 }
 
-func (w *cookies) touch(*tracker.Case) uint64 {
-	if w.server == 0 || int(w.server) > len(w.carried) {
-		return 0
+func (w *cookies) slips(lives []slip) {
+	for i := range lives {
+		l := &lives[i]
+		a, b := l.opts[tracker.Client], l.opts[tracker.Server]
+		if l.signs&tracker.SignSyn != 0 && l.answered != 0 && (a|b)&capture.OptBad == 0 {
+			w.carry(l.server, a&b, l.answered)
+		}
 	}
-	return uint64(w.carried[w.server-1].sack)
 }
 
-// carry notes the options that a SYN,ACK carried as the SYN had.
-func (w *cookies) carry(got uint8, at int64) {
-	if got&(capture.OptWScale|capture.OptSACKOK) == 0 || w.server == 0 {
+// carry notes the options that a SYN,ACK of a service, by its index plus one, carried
+// as the SYN had.
+func (w *cookies) carry(server uint32, got uint8, at int64) {
+	if got&(capture.OptWScale|capture.OptSACKOK) == 0 || server == 0 {
 		return
 	}
-	for int(w.server) > len(w.carried) {
+	for int(server) > len(w.carried) {
 		w.carried = append(w.carried, offers{})
 	}
-	o := &w.carried[w.server-1]
+	o := &w.carried[server-1]
 	if got&capture.OptWScale != 0 && (o.wscale == 0 || at < o.wscale) {
 		o.wscale = at
 	}

@@ -13,11 +13,16 @@ import (
 
 // hostKey is the key of an address.
 func hostKey(a netip.Addr) uint64 {
-	if a.Is4() {
-		b := a.As4()
-		return uint64(binary.BigEndian.Uint32(b[:]))
-	}
 	b := a.As16()
+	return octetsKey(&b, a.Is4())
+}
+
+// octetsKey is the key of an address by its octets; those of an IPv4 address are the
+// last four.
+func octetsKey(b *[16]byte, v4 bool) uint64 {
+	if v4 {
+		return uint64(binary.BigEndian.Uint32(b[12:]))
+	}
 	return mix(binary.BigEndian.Uint64(b[:8]), binary.BigEndian.Uint64(b[8:])) | hashed
 }
 

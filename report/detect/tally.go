@@ -13,6 +13,7 @@ type tally struct {
 	next int // of the log, where it is full
 	// kept are counts of keys that stay; what leaves the sets is added to them.
 	kept  table[[2]uint32]
+	stays []uint64             // a bit for each key that stays, shared by some that do not
 	total map[uint64][2]uint64 // nil until it is asked for
 }
 
@@ -49,8 +50,8 @@ func (t *tally) add(key uint64, a, b uint64) {
 	plus(&least.n, a, b)
 }
 
-// touch looks where a key is counted, see Engine.touch.
-func (t *tally) touch(key uint64) uint64 {
+// fetch reads from where a key is counted, see fetcher.
+func (t *tally) fetch(key uint64) uint64 {
 	if t.sets == nil {
 		return 0
 	}
@@ -67,7 +68,7 @@ func (t *tally) spill(x *tallied) {
 	switch {
 	case x.n == [2]uint32{}:
 		return
-	case t.kept.n > 0:
+	case t.mayStay(x.key):
 		if n := t.kept.find(x.key); n != nil {
 			plus(n, uint64(x.n[0]), uint64(x.n[1]))
 			return
@@ -82,7 +83,27 @@ func (t *tally) spill(x *tallied) {
 }
 
 // keep says that what is counted of a key from now on stays.
-func (t *tally) keep(key uint64) { t.kept.at(key) }
+func (t *tally) keep(key uint64) {
+	t.kept.at(key)
+	if t.stays == nil {
+		t.stays = make([]uint64, stayBits/64)
+	}
+	i := place(key, stayBits)
+	t.stays[i/64] |= 1 << (i % 64)
+}
+
+// mayStay reports whether a key may be one that stays: of most that leave the sets this
+// is answered from a few lines of memory.
+func (t *tally) mayStay(key uint64) bool {
+	if t.stays == nil {
+		return false
+	}
+	i := place(key, stayBits)
+	return t.stays[i/64]>>(i%64)&1 != 0
+}
+
+// stayBits is several times as many as keys stay in most captures.
+const stayBits = 1 << 17
 
 // of returns what is known of a key at the end.
 func (t *tally) of(key uint64) [2]uint64 {

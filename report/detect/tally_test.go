@@ -82,7 +82,13 @@ func TestRing(t *testing.T) {
 		}
 	}
 	by := r.byKey(func(v *uint64) uint64 { return *v % 2 })
-	if len(by[0]) != 64 || len(by[1]) != 64 || by[0][0] >= by[0][1] {
-		t.Errorf("%v", by)
+	for key := range uint64(2) {
+		l := by.of(key)
+		if len(l) != 64 || l[0].n >= l[1].n || l[0].n%2 != key {
+			t.Errorf("%d: %v", key, l)
+		}
+	}
+	if l := by.of(2); len(l) != 0 {
+		t.Errorf("%v", l)
 	}
 }

@@ -35,7 +35,7 @@ func (t *Times) add(at int64) bool {
 		return false
 	case t.n == 1 || at > t.from:
 		if t.n > 1 {
-			t.parts = append(t.parts, t.latest)
+			t.parts = append(snug(t.parts), t.latest)
 		}
 		t.latest = part{at, at}
 		t.from = floor(at, w) * w
@@ -43,13 +43,22 @@ func (t *Times) add(at int64) bool {
 	}
 	// Of a life that ended long after this.
 	begin := floor(at, w) * w
-	i := t.since(begin)
+	i := t.lately(begin)
 	if i < len(t.parts) && t.parts[i].first-begin < w {
 		t.parts[i].add(part{at, at})
 		return false
 	}
 	t.parts = slices.Insert(t.parts, i, part{at, at})
 	return true
+}
+
+// snug makes room for one part more and not many: there are as many lists of parts as
+// services, and most of them are of the same length.
+func snug(l []part) []part {
+	if len(l) < cap(l) {
+		return l
+	}
+	return append(make([]part, 0, len(l)+max(4, len(l)/4)), l...)
 }
 
 // kept is how many parts there are.
@@ -68,6 +77,26 @@ func (p *part) add(o part) { p.first, p.last = min(p.first, o.first), max(p.last
 // since is the index of the first part that has a time at or after a.
 func (t *Times) since(a int64) int {
 	return sort.Search(len(t.parts), func(i int) bool { return t.parts[i].last >= a })
+}
+
+// before reads the part before the latest, see fetcher.
+func (t *Times) before() uint64 {
+	if k := len(t.parts); k > 0 {
+		return uint64(t.parts[k-1].last)
+	}
+	return 0
+}
+
+// lately is since for a time that most likely is not long ago.
+func (t *Times) lately(a int64) int {
+	i := len(t.parts)
+	for range 8 {
+		if i == 0 || t.parts[i-1].last < a {
+			return i
+		}
+		i--
+	}
+	return sort.Search(i, func(k int) bool { return t.parts[k].last >= a })
 }
 
 // N is how many there were, First and Last when.

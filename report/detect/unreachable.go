@@ -169,7 +169,7 @@ func (w *unreachable) Findings(x *Context) {
 		}
 		m := merged[key]
 		if m == nil {
-			m = &Group[blocked, blockage]{Key: key}
+			m = &Group[blocked, blockage]{Key: key, bag: g.bag}
 			merged[key] = m
 			order = append(order, m)
 		}

@@ -1,0 +1,37 @@
+package detect
+
+// OneByOne makes the engine hand on each life when it is told of, with all that
+// belongs to it, ordinary ones too.
+func (g *Engine) OneByOne() { g.slips, g.most = false, 1 }
+
+// Slips reports whether slips of ordinary lives are enough for all detectors.
+func (g *Engine) Slips() bool { return g.slips }
+
+// Kept is what the detectors keep of ordinary lives, by a name.
+func (g *Engine) Kept() map[string]any {
+	g.flush()
+	q := &g.quality
+	kept := map[string]any{"services": g.shared.services,
+		"quality": []any{q.plain, q.lives, q.opened, q.talking, q.seen, q.unseen, q.payload, q.oversized, q.flawed}}
+	for i := range g.at {
+		switch w := g.at[i].w.(type) {
+		case *packetLoss:
+			kept["packet-loss"] = w.sent
+		case *hostSweep:
+			kept["host-sweep"] = w.used
+		case *flood:
+			kept["syn-flood"] = w.ends
+		case *churn:
+			kept["connection-churn"] = w.delay
+		case *middleboxStateExpired:
+			kept["middlebox-state-expired"] = w.revivals
+		case *cookies:
+			kept["syncookies-active"] = w.carried
+		case *synUnanswered:
+			kept["syn-unanswered"] = w.answers
+		case *synQueue:
+			kept["syn-queue-overflow"] = w.stamps
+		}
+	}
+	return kept
+}
