@@ -21,6 +21,7 @@ func TestSizes(t *testing.T) {
 		{"chunk", unsafe.Sizeof(chunk{}), chunkOctets}, {"bucket", unsafe.Sizeof(bucket{}), bucketOctets}, {"agenda", unsafe.Sizeof(agenda{}), agendaOctets},
 		{"notebook", unsafe.Sizeof(notebook{}), notebookOctets}, {"dossier", unsafe.Sizeof(dossier{}), dossierOctets},
 		{"rare", unsafe.Sizeof([2]rare{}), rareOctets}, {"leaf", unsafe.Sizeof(leaf{}), leafOctets},
+		{"sketch", unsafe.Sizeof(sketch{}), sketchOctets}, {"strokes", unsafe.Sizeof(strokes{}), strokesOctets},
 	} {
 		if c.size != c.want {
 			t.Errorf("%s has %d octets, not %d", c.name, c.size, c.want)

@@ -96,13 +96,19 @@ func (c *Conn) redeliver(k *sink, xe, ye *Endpoint, y uint8) {
 	}
 }
 
+// How long after its SYN,ACK, and after what asks for an answer, one is owed.
+const (
+	cookieAfterSyn = 1100 * ms
+	cookieAfter    = 600 * ms
+)
+
 // expectAnswer arms the cookie rule: a server that never repeated its SYN,ACK
 // and sent nothing else owes an answer to data or a FIN (states.md, elapsed).
 func (c *Conn) expectAnswer(k *sink, ye *Endpoint) {
 	if !ye.is(sentSynAck) || ye.is(spoke|repeated|cookie) || ye.state() == Closed {
 		return
 	}
-	due := max(ye.synAt+1100*ms, k.now+600*ms)
+	due := max(ye.synAt+cookieAfterSyn, k.now+cookieAfter)
 	if ye.timer != timerCookie {
 		ye.arm(timerCookie, due)
 	}

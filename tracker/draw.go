@@ -20,16 +20,11 @@ const (
 // sketched begins a sketch with s, which is the first segment of an unknown tuple. It
 // reports whether it could.
 func (t *Tracker) sketched(s *capture.Segment) bool {
-	if !t.draws || s.Flags&^(capture.ECE|capture.CWR) != capture.SYN || s.Mark != 0 || s.Len != 0 || s.Ack != 0 || s.Window == 0 || s.Time <= 0 ||
-		s.Key.Self() || s.TSEcr != 0 || !plainOptions(s) {
+	if !t.draws {
 		return false
 	}
-	x := s.Side & 1
-	from := &t.stages.begin[x][s.Opts/capture.OptWScale&1]
-	if from.next == unknown {
-		t.learnBegin(from, s)
-	}
-	if from.next == departs {
+	from := t.firstTurn(s)
+	if from == nil {
 		return false
 	}
 	if t.table.lives() >= t.bound.lives {
@@ -38,16 +33,7 @@ func (t *Tracker) sketched(s *capture.Segment) bool {
 	i := t.table.sketches.take()
 	k := t.table.sketches.at(i)
 	r := kindSketch | (i + 1)
-	k.name, k.hash, k.id, k.frame, k.start = t.table.named(&s.Key), s.Hash, t.number(s), s.Frame, s.Time
-	k.last, k.lastFrame = s.Time, s.Frame
-	if s.Key.V6 {
-		k.bits |= sketchV6
-	}
-	if x != 0 {
-		k.bits |= sketchClient
-	}
-	k.vlan = s.VLAN
-	k.open(s)
+	k.start(s, t.table.named(&s.Key), t.number(s))
 	t.table.sketches.add(k).set(s, k, 0, 0, 0)
 	t.table.insert(s.Hash, r)
 	t.totals.Lives++
@@ -57,8 +43,67 @@ func (t *Tracker) sketched(s *capture.Segment) bool {
 	}
 	t.begin(s.Frame)
 	t.k.now = s.Time
-	t.turn(r, k, from, s)
+	t.turn(r, k, from, s.Time, s.Frame, &s.Key)
 	return true
+}
+
+// hatch makes a sketch of the embryo at r, if its SYN is ordinary, and returns where.
+// 0 as the hash asks for the key's.
+func (t *Tracker) hatch(r ref, hash uint32) ref {
+	x := *t.table.embryos.at(r&indexMask - 1)
+	if !t.draws {
+		return 0
+	}
+	if hash == 0 {
+		key := t.table.key(&x.name, x.v6)
+		hash = key.Hash()
+	}
+	s := t.synOf(&x, hash)
+	from := t.firstTurn(&s)
+	if from == nil {
+		return 0
+	}
+	i := t.table.sketches.take()
+	k := t.table.sketches.at(i)
+	to := kindSketch | (i + 1)
+	k.start(&s, x.name, x.id)
+	t.table.sketches.add(k).set(&s, k, 0, 0, 0)
+	k.stage, k.client, k.what = from.next, x.held.client, x.held.what
+	k.due, k.queued = x.due(), x.due()
+	t.alarms.add(k.due, k.id, to)
+	t.nextAlarm = min(t.nextAlarm, k.due)
+	t.table.move(hash, r, to)
+	t.table.embryos.put(r&indexMask - 1)
+	return to
+}
+
+// start begins k with its SYN.
+func (k *sketch) start(s *capture.Segment, n name, id uint64) {
+	k.name, k.hash, k.id, k.frame, k.begun, k.vlan = n, s.Hash, id, s.Frame, s.Time, s.VLAN
+	k.last, k.lastFrame = s.Time, s.Frame
+	if s.Key.V6 {
+		k.bits |= sketchV6
+	}
+	if s.Side&1 != 0 {
+		k.bits |= sketchClient
+	}
+	k.open(s)
+}
+
+// firstTurn is what the SYN s does; nil if it is not ordinary.
+func (t *Tracker) firstTurn(s *capture.Segment) *turn {
+	if s.Flags&^(capture.ECE|capture.CWR) != capture.SYN || s.Mark != 0 || s.Len != 0 || s.Ack != 0 || s.Window == 0 || s.Time <= 0 ||
+		s.Key.Self() || s.TSEcr != 0 || !plainOptions(s) {
+		return nil
+	}
+	from := &t.stages.begin[s.Side&1][s.Opts/capture.OptWScale&1]
+	if from.next == unknown {
+		t.learnBegin(from, s)
+	}
+	if from.next == departs {
+		return nil
+	}
+	return from
 }
 
 // plainOptions reports that nothing of the options would be lost.
@@ -103,7 +148,7 @@ func (t *Tracker) draw(r ref, s *capture.Segment) bool {
 	y := x ^ 1
 	frames := s.Frame - k.lastFrame
 	gap := s.Time - k.last
-	if s.Mark != 0 || gap < 0 || gap >= idleFrom || frames-1 >= maxFrames-1 || k.n == sketchMax || gap >= 1<<32 && gap%1000 != 0 {
+	if s.Mark != 0 || gap < 0 || s.Time < k.fired || gap >= idleFrom || frames-1 >= maxFrames-1 || k.n == sketchMax || gap >= 1<<32 && gap%1000 != 0 {
 		return false
 	}
 	lag := k.nxt[y] - s.Ack
@@ -146,7 +191,7 @@ func (t *Tracker) draw(r ref, s *capture.Segment) bool {
 	}
 	st, late := t.stages.all[k.stage], false
 	switch {
-	case st.over:
+	case st.dead:
 		return false
 	case st.fin[x] && code&(codeFin|codeData) != 0:
 		return false
@@ -184,7 +229,7 @@ func (t *Tracker) draw(r ref, s *capture.Segment) bool {
 	} else if k.finFrame == 0 {
 		k.finAt, k.finFrame = s.Time, s.Frame
 	}
-	t.turn(r, k, to, s)
+	t.turn(r, k, to, s.Time, s.Frame, &s.Key)
 	return true
 }
 
@@ -204,8 +249,8 @@ func (k *sketch) holds(s *capture.Segment) bool {
 // that Conn.apply is asked about each.
 func (t *Tracker) reset(r ref, k *sketch, s *capture.Segment, gap, frames uint64, lag uint32) bool {
 	x := s.Side & 1
-	refused := k.n == 1 && x != k.client() && s.Seq == 0
-	if s.Flags&^(capture.RST|capture.ACK) != 0 || s.Len != 0 || !refused && (k.n < 2 || s.Seq != k.nxt[x] || s.TTL != k.ttl[x]) || !k.holds(s) {
+	refused := k.n == 1 && x != k.side() && s.Seq == 0
+	if t.stages.all[k.stage].dead || s.Flags&^(capture.RST|capture.ACK) != 0 || s.Len != 0 || !refused && (k.n < 2 || s.Seq != k.nxt[x] || s.TTL != k.ttl[x]) || !k.holds(s) {
 		return false
 	}
 	if s.Flags&capture.ACK == 0 {
@@ -216,7 +261,7 @@ func (t *Tracker) reset(r ref, k *sketch, s *capture.Segment, gap, frames uint64
 		return false
 	}
 	to := t.learnt(k, s)
-	if to.next == departs || !t.stages.all[to.next].over {
+	if to.next == departs || !t.stages.all[to.next].dead {
 		return false
 	}
 	if refused {
@@ -226,7 +271,7 @@ func (t *Tracker) reset(r ref, k *sketch, s *capture.Segment, gap, frames uint64
 	k.last, k.lastFrame = s.Time, s.Frame
 	t.totals.Segments++
 	t.totals.Resets[t.stages.all[to.next].reset]++
-	t.turn(r, k, &to, s)
+	t.turn(r, k, &to, s.Time, s.Frame, &s.Key)
 	return true
 }
 
@@ -234,7 +279,7 @@ func (t *Tracker) reset(r ref, k *sketch, s *capture.Segment, gap, frames uint64
 func (t *Tracker) answered(r ref, k *sketch, s *capture.Segment, gap, frames uint64) bool {
 	x := s.Side & 1
 	y := x ^ 1
-	if k.n != 1 || x == k.client() || s.Flags&^(capture.ECE|capture.CWR) != capture.SYN|capture.ACK || s.Len != 0 || s.Ack != k.nxt[y] || !plainOptions(s) ||
+	if k.n != 1 || x == k.side() || s.Flags&^(capture.ECE|capture.CWR) != capture.SYN|capture.ACK || s.Len != 0 || s.Ack != k.nxt[y] || !plainOptions(s) ||
 		s.Opts&capture.OptTS != 0 && s.TSEcr-k.stamp[y] > 1<<16-1 {
 		return false
 	}
@@ -254,7 +299,7 @@ func (t *Tracker) answered(r ref, k *sketch, s *capture.Segment, gap, frames uin
 	k.una[y] = s.Ack
 	k.edge[y] = s.Ack + uint32(s.Window) // not scaled (RFC 7323 section 2.2)
 	t.totals.Segments++
-	t.turn(r, k, to, s)
+	t.turn(r, k, to, s.Time, s.Frame, &s.Key)
 	return true
 }
 
@@ -268,30 +313,40 @@ const (
 	numCodes = 1 << 6
 )
 
-// turn brings k, whose segments s is among, to another stage, and does what
-// Tracker.after does of an entry.
-func (t *Tracker) turn(r ref, k *sketch, to *turn, s *capture.Segment) {
+// turn brings k, whose segment or timer it is at now, to another stage, and does what
+// Tracker.after does of an entry. A timer has no frame.
+func (t *Tracker) turn(r ref, k *sketch, to *turn, now int64, frame uint64, key *capture.Key) {
 	if k.stage == to.next {
 		return
 	}
 	was, is := t.stages.all[k.stage], t.stages.all[to.next]
 	if was == nil {
-		was = &stage{}
+		was = &noStage
 	}
 	k.stage = to.next
-	t.k.now, t.k.frame = s.Time, s.Frame
+	t.k.now, t.k.frame = now, frame
 	for _, m := range to.moves[:to.n] {
-		t.census.move(m[0].state(), m[0].certainty(), m[1].state(), m[1].certainty(), s.Time)
+		t.census.move(m[0].state(), m[0].certainty(), m[1].state(), m[1].certainty(), now)
 	}
 	switch {
+	case is.over && was.over:
 	case is.over:
-		k.due = s.Time + int64(t.cfg.Linger)
-	case is.timers != was.timers:
-		k.wait(t, was, is, s.Time)
+		k.endAt, k.due = now, now+int64(t.cfg.Linger)
+		if k.bits &^= sketchElapsed; frame == 0 {
+			k.bits |= sketchElapsed
+		}
+	case was.over || is.timers != was.timers:
+		k.wait(t, was, is, now)
 	}
 	if is.in != was.in {
-		t.usage.change(&subject{key: s.Key, client: k.client(), first: k.frame, syn: k.n == 1, finSide: is.finSide, finFrame: k.finFrame},
-			&k.held, moment{time: s.Time, where: s.Frame, life: lifeID(k.id, 0)}, is.in)
+		m := moment{time: now, where: frame, life: lifeID(k.id, 0)}
+		if frame == 0 {
+			m.where, m.timer = k.lastFrame, gainTimer
+		}
+		h := k.held()
+		t.usage.change(&subject{key: *key, client: k.side(), first: k.frame, syn: k.n == 1 && frame != 0, finSide: is.finSide, finFrame: k.finFrame},
+			&h, m, is.in)
+		k.client, k.what = h.client, h.what
 		if t.of <= 1 && t.usage.full() {
 			t.count()
 		}
@@ -302,12 +357,15 @@ func (t *Tracker) turn(r ref, k *sketch, to *turn, s *capture.Segment) {
 		t.nextAlarm = min(t.nextAlarm, k.due)
 	}
 	if is.settled && k.foldAt == 0 {
-		k.foldAt = t.sketchFold(k)
+		k.foldAt = t.sketchFold(k, is)
 		t.folds.add(k.foldAt, k.id, r)
 	}
 }
 
-// wait keeps due not later than the first timer. What ran before keeps its time.
+var noStage stage
+
+// wait notes when the timer fires that runs now; the earlier of two, or something
+// before that. What ran before keeps its time.
 func (k *sketch) wait(t *Tracker, was, is *stage, now int64) {
 	before := k.due
 	k.due = 0
@@ -319,7 +377,7 @@ func (k *sketch) wait(t *Tracker, was, is *stage, now int64) {
 		if was.timers[i] != timer {
 			switch timer {
 			case timerCookie:
-				due = now + 600*ms
+				due = max(k.answeredAt()+cookieAfterSyn, now+cookieAfter)
 			case timerTimeWait:
 				due = now + int64(t.cfg.TimeWait)
 				k.twSince = now
@@ -333,30 +391,59 @@ func (k *sketch) wait(t *Tracker, was, is *stage, now int64) {
 	}
 }
 
-// sketchFold is foldFrame of a sketch.
-func (t *Tracker) sketchFold(k *sketch) int64 {
-	if t.bound.tight {
-		return int64(k.lastFrame + t.cfg.Fold/8)
+// answeredAt is the time of the SYN,ACK.
+func (k *sketch) answeredAt() int64 {
+	p := &k.strokes[1]
+	if p.frame&strokeMicro != 0 {
+		return k.begun + int64(p.gap)*1000
 	}
-	return int64(k.lastFrame + t.cfg.Fold)
+	return k.begun + int64(p.gap)
 }
 
-// ring does what is due of the sketch at r: what runs out is its entry's.
+// sketchFold is foldFrame of a sketch that has come to the stage is.
+func (t *Tracker) sketchFold(k *sketch, is *stage) int64 {
+	return int64(k.lastFrame + t.foldAfter(is.silent))
+}
+
+// ring does what is due of the sketch at r.
 func (t *Tracker) ring(r ref, now int64) {
 	k := t.table.sketches.at(r&indexMask - 1)
 	k.queued = 0
 	switch {
 	case k.due == 0:
+		return
 	case k.due > now:
 		k.queued = k.due
 		t.alarms.add(k.due, k.id, r)
-	default:
-		slot := t.elaborate(r)
-		e := t.table.at(slot)
-		e.conn.expire(&t.k, now)
-		if e.queued == now {
-			e.queued = 0
-		}
-		t.after(e, slot)
+		return
 	}
+	if t.elapse(r, k, now) {
+		return
+	}
+	slot := t.elaborate(r)
+	e := t.table.at(slot)
+	e.conn.expire(&t.k, now)
+	if e.queued == now {
+		e.queued = 0
+	}
+	t.after(e, slot)
+}
+
+// elapse lets the only timer of k run out, if its life is ordinary after that. It
+// reports whether it is.
+func (t *Tracker) elapse(r ref, k *sketch, now int64) bool {
+	st := t.stages.all[k.stage]
+	if st.over || t.k.sparse || st.timers[0] != timerNone && st.timers[1] != timerNone {
+		return false
+	}
+	if st.elapse.next == unknown {
+		st.elapse = t.learnElapse(k, now)
+	}
+	if st.elapse.next == departs {
+		return false
+	}
+	k.fired = now
+	key := t.table.key(&k.name, k.bits&sketchV6 != 0)
+	t.turn(r, k, &st.elapse, now, 0, &key)
+	return true
 }

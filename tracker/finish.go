@@ -57,7 +57,7 @@ func (t *Tracker) left(all []leftover, worker int) []leftover {
 		}
 		x := leftover{math.MaxInt64, 0, k.id, kindSketch | (i + 1), uint32(worker)}
 		if t.stages.all[k.stage].over {
-			x.endAt, x.endFr = k.last, k.lastFrame
+			x.endAt, x.endFr = k.ended()
 		}
 		all = append(all, x)
 	}

@@ -16,18 +16,20 @@ func (t *Tracker) queueFold(e *entry, slot uint32) {
 // foldFrame is the frame from which on a life that is over, if it stays quiet,
 // is to be folded.
 func (t *Tracker) foldFrame(c *Conn) int64 {
-	after := t.cfg.Fold
-	if t.bound.tight {
-		return int64(c.lastFrame + after/8)
+	cl := c.at(c.client)
+	return int64(c.lastFrame + t.foldAfter(cl.is(timedOut) && c.at(c.client^1).count.packets == 0))
+}
+
+// foldAfter is how many frames after its latest one a life is folded; silent is one of
+// a SYN that ran out.
+func (t *Tracker) foldAfter(silent bool) uint64 {
+	switch {
+	case t.bound.tight, silent && t.flooded:
+		return t.cfg.Fold / 8
+	case silent:
+		return t.cfg.Fold * 4
 	}
-	if cl := c.at(c.client); cl.is(timedOut) && c.at(c.client^1).count.packets == 0 {
-		if t.flooded {
-			after /= 8
-		} else {
-			after *= 4
-		}
-	}
-	return int64(c.lastFrame + after)
+	return t.cfg.Fold
 }
 
 // foldDue folds what is due at a frame. It does so once in a while (of
@@ -60,10 +62,11 @@ func (t *Tracker) foldDue(frame uint64) {
 				continue
 			}
 			k.foldAt = 0
-			if !t.stages.all[k.stage].settled {
+			st := t.stages.all[k.stage]
+			if !st.settled {
 				continue
 			}
-			if at := t.notYet(t.sketchFold(k), frame, k.lastFrame, k.last); at != 0 {
+			if at := t.notYet(t.sketchFold(k, st), frame, k.lastFrame, k.last); at != 0 {
 				k.foldAt = at
 				t.folds.add(at, k.id, a.ref)
 				continue

@@ -59,7 +59,7 @@ func (c *Conn) follow(k *sink, s *capture.Segment, class reassembly.Class) {
 		if o.unanswered[x] < 1<<15 {
 			o.unanswered[x]++
 		}
-		if ye.timer == timerCookie && class == reassembly.Retransmission && k.now >= ye.synAt+1100*ms {
+		if ye.timer == timerCookie && class == reassembly.Retransmission && k.now >= ye.synAt+cookieAfterSyn {
 			ye.due = k.now
 		}
 	default:

@@ -131,6 +131,12 @@ func (t *Tracker) advance(now int64) {
 		t.instant.phase, t.instant.at, t.instant.id = ringing, a.due, a.id
 		switch a.ref & kindMask {
 		case kindEmbryo:
+			if !t.flooded {
+				if r := t.hatch(a.ref, 0); r != 0 {
+					t.ring(r, a.due)
+					continue
+				}
+			}
 			t.expireEmbryo(a.ref, a.due)
 			continue
 		case kindResidue:

@@ -32,9 +32,16 @@ func (t *Tracker) settle(r ref) bool {
 			t.release(slot)
 		}
 	}
+	if t.table.shapes.all[shape].stub {
+		i := t.table.stubs.take()
+		*t.table.stubs.at(i) = stub{uint64(shape)<<idBits | k.id, k.name, k.iss[k.side()]}
+		t.table.move(k.hash, r, kindStub|(i+1))
+		t.table.sketches.drop(r&indexMask - 1)
+		return true
+	}
 	i := t.table.residues.take()
 	s := t.table.residues.at(i)
-	*s = residue{who: uint64(shape)<<idBits | k.id, at: k.last, base: k.iss, nxt: k.nxt, name: k.name, held: k.held.heldBrief}
+	*s = residue{who: uint64(shape)<<idBits | k.id, at: k.last, base: k.iss, nxt: k.nxt, name: k.name, held: k.held().heldBrief}
 	to := kindResidue | (i + 1)
 	if t.table.shapes.all[shape].holder < 2 {
 		s.at = k.twSince + int64(t.cfg.TimeWait)
@@ -80,7 +87,7 @@ func (t *Tracker) sketchShape(k *sketch, st *stage) uint32 {
 	e.zeek.release(&t.spill)
 	x := e.foldShape()
 	i, ok := t.table.shapes.find(&x)
-	if !ok || x.stub {
+	if !ok {
 		return 0
 	}
 	o.shape[v6][un] = i
@@ -116,11 +123,11 @@ func (t *Tracker) outline(k *sketch) *outline {
 func (t *Tracker) account(k *sketch) bool {
 	o := t.outline(k)
 	l, c := &t.last, &t.told
-	cl := k.client()
+	cl := k.side()
 	*l = o.life
 	r := t.trace(k)
 	l.ID, l.Key, l.Client = k.id, r.seg.Key, cl
-	l.Start, l.End, l.FirstFrame, l.LastFrame, l.VLAN = k.start, k.last, k.frame, k.lastFrame, k.vlan
+	l.Start, l.End, l.FirstFrame, l.LastFrame, l.VLAN = k.begun, k.last, k.frame, k.lastFrame, k.vlan
 	l.CloseAt, l.DoneAt, l.HandshakeRTT = k.finFrame, 0, -1
 	if o.byRst {
 		l.CloseAt = k.lastFrame
@@ -132,7 +139,7 @@ func (t *Tracker) account(k *sketch) bool {
 		end uint32
 	}
 	var resets [2]uint64
-	before, beforeFrame, fins := k.start, k.frame, 0
+	before, beforeFrame, fins := k.begun, k.frame, 0
 	for r.next() {
 		s := &r.seg
 		i := s.Side ^ cl
@@ -164,7 +171,7 @@ func (t *Tracker) account(k *sketch) bool {
 		}
 		if i == Client && l.DoneAt == 0 {
 			l.DoneAt = s.Time
-			if d := s.Time - k.start; d > 0 {
+			if d := s.Time - k.begun; d > 0 {
 				l.HandshakeRTT = d
 			}
 		}

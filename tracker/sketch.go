@@ -35,12 +35,15 @@ type sketch struct {
 	foldAt int64 // as entry.foldAt
 	id     uint64
 	frame  uint64 // the first
-	start  int64
-	held   held
+	begun  int64
+	fired  int64  // when the latest timer ran out; 0 none did
+	client uint32 // of heldBrief, as what; the rest of held is the first frame
+	what   standing
 
 	finAt    int64 // the first FIN
 	finFrame uint64
 	twSince  int64     // entered TIME-WAIT; 0 nobody did
+	endAt    int64     // as entry.endAt
 	stamp    [2]uint32 // the timestamp of its SYN or SYN,ACK
 	iss      [2]uint32
 	mss      [2]uint16
@@ -49,18 +52,37 @@ type sketch struct {
 	scale    [2]uint8 // the same: Segment.WScale
 	ttl      [2]uint8
 	strokes  [sketchInline]stroke
+	_        uint64 // so that each begins a line of the caches
 }
 
 type sketchBits uint8
 
 const (
-	sketchV6     sketchBits = 1 << iota
-	sketchClient            // the client is side 1
-	sketchScaled            // both ends scale their windows
+	sketchV6      sketchBits = 1 << iota
+	sketchClient             // the client is side 1
+	sketchScaled             // both ends scale their windows
+	sketchElapsed            // a timer made both ends CLOSED, the latest time
 )
 
-// client is the client's side.
-func (k *sketch) client() uint8 { return uint8(k.bits / sketchClient & 1) }
+// side is the client's.
+func (k *sketch) side() uint8 { return uint8(k.bits / sketchClient & 1) }
+
+// held is what its entry would remember of what it counts in.
+func (k *sketch) held() held {
+	if k.what == 0 {
+		return held{}
+	}
+	return held{heldBrief{k.client, k.what, uint32(k.frame)}, uint32(k.frame)}
+}
+
+// ended is when both ends were CLOSED, and at what frame, if they are. What is CLOSED
+// by a segment has none after it.
+func (k *sketch) ended() (at int64, frame uint64) {
+	if k.bits&sketchElapsed != 0 {
+		return k.endAt, 0
+	}
+	return k.endAt, k.lastFrame
+}
 
 // stroke is one segment of a sketch. What it leaves out follows from those before.
 type stroke struct {
@@ -88,7 +110,7 @@ const (
 )
 
 const (
-	sketchInline = 7 // strokes in the sketch itself
+	sketchInline = 6 // strokes in the sketch itself
 	sketchMax    = jotMax
 	strokesMore  = 8 // in a further leaf
 )
@@ -147,7 +169,7 @@ type tracer struct {
 func (t *Tracker) trace(k *sketch) tracer {
 	r := tracer{sketch: k, of: &t.table.sketches, at: k.iss}
 	r.seg.Key = t.table.key(&k.name, k.bits&sketchV6 != 0)
-	r.seg.Hash, r.seg.VLAN, r.seg.Time, r.seg.Frame = k.hash, k.vlan, k.start, k.frame
+	r.seg.Hash, r.seg.VLAN, r.seg.Time, r.seg.Frame = k.hash, k.vlan, k.begun, k.frame
 	return r
 }
 
@@ -254,6 +276,9 @@ func (t *Tracker) replay(e *entry, k *sketch, n *notebook) (in counted) {
 			e.whole.Apply(s)
 		}
 		quiet.moved = false
+		if k.fired != 0 {
+			c.expire(&quiet, min(s.Time, k.fired))
+		}
 		if n == nil {
 			c.apply(&quiet, s)
 		} else {
@@ -268,10 +293,16 @@ func (t *Tracker) replay(e *entry, k *sketch, n *notebook) (in counted) {
 			in = c.counts(in)
 		}
 	}
-	e.held = k.held
+	if k.fired != 0 {
+		quiet.moved = false
+		if c.expire(&quiet, k.fired); quiet.moved {
+			in = c.counts(in)
+		}
+	}
+	e.held = k.held()
 	if c.over() {
 		c.mode |= ended
-		e.endAt, e.endFr = c.last, c.lastFrame
+		e.endAt, e.endFr = k.ended()
 	}
 	return in
 }

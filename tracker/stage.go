@@ -39,6 +39,7 @@ type turn struct {
 type stage struct {
 	turns  [numCodes]turn
 	answer [2]turn // by a SYN,ACK, and whether it offers a window scale
+	elapse turn    // by its timer
 
 	timers  [2]timerKind
 	una     [2]bool // the other end acknowledged something of it
@@ -46,7 +47,9 @@ type stage struct {
 	took    [2]bool // it acknowledged the other end's
 	spoke   bool    // both ends spoke
 	settled bool
-	over    bool // by a RST
+	over    bool // both ends are CLOSED
+	dead    bool // by a RST
+	silent  bool // its SYN ran out, and nobody answered
 	in      counted
 	finSide uint8
 	reset   ResetClass // of the RST
@@ -86,7 +89,7 @@ type stageEnd struct {
 }
 
 // ordinaryFacts are what may be seen of an end in an ordinary life.
-const ordinaryFacts = sentSyn | sentSynAck | spoke | sentData | ackedFin | finHeard | finTaken | finCarried | provoked | scaled | finAlone | sentRst | gotRst
+const ordinaryFacts = sentSyn | sentSynAck | spoke | sentData | ackedFin | finHeard | finTaken | finCarried | provoked | scaled | finAlone | sentRst | gotRst | timedOut | cookie
 
 // stageOf is the key of what an entry has come to, if its life is ordinary.
 func stageOf(e *entry, in counted) (k stageKey, ok bool) {
@@ -138,7 +141,8 @@ func (g *stages) find(k *stageKey, e *entry) uint16 {
 	c := &e.conn
 	a, b := &c.ends[0], &c.ends[1]
 	g.all = append(g.all, &stage{timers: [2]timerKind{a.timer, b.timer}, una: [2]bool{a.sp.HasUna, b.sp.HasUna}, fin: [2]bool{a.sp.HasFin, b.sp.HasFin}, took: [2]bool{a.is(ackedFin), b.is(ackedFin)},
-		spoke: a.is(spoke) && b.is(spoke), settled: c.settled(), over: k.last != NoReset, reset: k.last, in: k.in, finSide: c.notes.finSide})
+		spoke: a.is(spoke) && b.is(spoke), settled: c.settled(), over: c.over(), dead: k.last != NoReset, reset: k.last,
+		silent: c.at(c.client).is(timedOut) && c.at(c.client^1).count.packets == 0, in: k.in, finSide: c.notes.finSide})
 	return i
 }
 
@@ -162,7 +166,19 @@ func (t *Tracker) learnt(k *sketch, s *capture.Segment) turn {
 	return t.lesson(e, s, in)
 }
 
-// lesson applies s to e, whose life counts as in.
+// learnElapse is what the timer of k does that is due now.
+func (t *Tracker) learnElapse(k *sketch, now int64) turn {
+	e := &t.scratch
+	*e = entry{}
+	in := t.replay(e, k, nil)
+	e.zeek.release(&t.spill)
+	if e.conn.due() != now {
+		return turn{next: departs}
+	}
+	return t.lesson(e, nil, in)
+}
+
+// lesson applies s to e, whose life counts as in; or without s, lets its timer run out.
 func (t *Tracker) lesson(e *entry, s *capture.Segment, in counted) turn {
 	g := &t.stages
 	if g.quiet == nil {
@@ -171,12 +187,18 @@ func (t *Tracker) lesson(e *entry, s *capture.Segment, in counted) turn {
 	}
 	g.moves.moves = g.moves.moves[:0]
 	k := sink{cfg: &t.cfg, census: &g.census}
-	class := e.conn.apply(&k, s)
+	strange, over := false, e.conn.over()
+	if s == nil {
+		e.conn.expire(&k, e.conn.due())
+	} else {
+		strange = e.conn.apply(&k, s) != usual(s.Flags, s.Len) || s.Flags&capture.RST == 0 && !over && e.conn.over()
+	}
 	if k.moved {
 		in = e.conn.counts(in)
 	}
+	e.conn.mode &^= ended // it is what replay makes of it
 	key, ok := stageOf(e, in)
-	if !ok || class != usual(s.Flags, s.Len) || len(g.moves.moves) > maxMoves {
+	if !ok || strange || len(g.moves.moves) > maxMoves {
 		return turn{next: departs}
 	}
 	to := turn{next: g.find(&key, e), n: uint8(len(g.moves.moves))}

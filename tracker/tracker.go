@@ -181,7 +181,14 @@ func (t *Tracker) segment(s *capture.Segment, hint ref) {
 	case at&kindMask == kindParcel:
 		slot = t.unpack(at)
 	case at&kindMask == kindEmbryo:
-		slot = t.bear(at, s.Hash)
+		if r := t.hatch(at, s.Hash); r != 0 {
+			if t.draw(r, s) {
+				return
+			}
+			slot = t.elaborate(r)
+		} else {
+			slot = t.bear(at, s.Hash)
+		}
 	case at&kindMask != kindEntry:
 		slot = t.unfold(at, &s.Key, s.Hash, s.Frame)
 	}
