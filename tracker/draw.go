@@ -402,7 +402,7 @@ func (k *sketch) answeredAt() int64 {
 
 // sketchFold is foldFrame of a sketch that has come to the stage is.
 func (t *Tracker) sketchFold(k *sketch, is *stage) int64 {
-	return int64(k.lastFrame + t.foldAfter(is.silent))
+	return int64(k.lastFrame + t.foldAfter(is.waits, is.unheard))
 }
 
 // ring does what is due of the sketch at r.

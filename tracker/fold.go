@@ -16,18 +16,26 @@ func (t *Tracker) queueFold(e *entry, slot uint32) {
 // foldFrame is the frame from which on a life that is over, if it stays quiet,
 // is to be folded.
 func (t *Tracker) foldFrame(c *Conn) int64 {
-	cl := c.at(c.client)
-	return int64(c.lastFrame + t.foldAfter(cl.is(timedOut) && c.at(c.client^1).count.packets == 0))
+	return int64(c.lastFrame + t.foldAfter(c.waits(), c.unheard()))
 }
 
-// foldAfter is how many frames after its latest one a life is folded; silent is one of
-// a SYN that ran out.
-func (t *Tracker) foldAfter(silent bool) uint64 {
+// waits reports that nothing but timers ended the life, so that it may well go on;
+// unheard, that it is a SYN that ran out.
+func (c *Conn) waits() bool {
+	return c.notes.firstFin == 0 && c.notes.lastClass == NoReset && (c.ends[0].has | c.ends[1].has).any(timedOut|cookie)
+}
+
+func (c *Conn) unheard() bool {
+	return c.at(c.client).is(timedOut) && c.at(c.client^1).count.packets == 0
+}
+
+// foldAfter is how many frames after its latest one a life is folded.
+func (t *Tracker) foldAfter(waits, unheard bool) uint64 {
 	switch {
-	case t.bound.tight, silent && t.flooded:
+	case t.bound.tight, unheard && t.flooded:
 		return t.cfg.Fold / 8
-	case silent:
-		return t.cfg.Fold * 4
+	case waits:
+		return t.cfg.Fold * 16
 	}
 	return t.cfg.Fold
 }
@@ -35,8 +43,8 @@ func (t *Tracker) foldAfter(silent bool) uint64 {
 // foldDue folds what is due at a frame. It does so once in a while (of
 // frames), in the order in which the lives ended.
 func (t *Tracker) foldDue(frame uint64) {
-	t.flooded = 2*t.opening > t.passing
-	t.opening, t.passing = 0, 0
+	t.flooded = 2*t.opening > t.passing && 8*t.answers < t.opening
+	t.opening, t.answers, t.passing = 0, 0, 0
 	t.folds.turn(int64(frame), func(r ref) (int64, uint64, bool) {
 		if r&kindMask == kindSketch {
 			k := t.table.sketches.at(r&indexMask - 1)
@@ -98,8 +106,7 @@ func (t *Tracker) foldDue(frame uint64) {
 // the frame at; 0 if it is to be folded now. Its latest segment had the frame and time last.
 func (t *Tracker) notYet(at int64, frame, lastFrame uint64, last int64) int64 {
 	if t.now-last < foldQuiet && !t.flooded && !t.bound.tight {
-		at = max(at, int64(frame+t.cfg.Fold/2))
-		at = min(at, int64(lastFrame+8*t.cfg.Fold))
+		at = max(at, int64(min(frame+t.cfg.Fold/2, lastFrame+8*t.cfg.Fold)))
 	}
 	if t.folds.day(at) > t.folds.today {
 		return at

@@ -103,7 +103,10 @@ func (t *Tracker) watch(s *capture.Segment) {
 	case capture.SYN:
 		if s.Flags&capture.ACK == 0 {
 			t.opening++
-		} else if s.Mark&(capture.Unselected|capture.BadChecksum|capture.Quoted) == 0 {
+			break
+		}
+		t.answers++
+		if s.Mark&(capture.Unselected|capture.BadChecksum|capture.Quoted) == 0 {
 			t.ports.add(s)
 		}
 	}

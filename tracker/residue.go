@@ -23,8 +23,8 @@ import (
 // number of workers. In a capture of fewer frames nothing is folded.
 //
 // Of a capture so fast that these pass within foldQuiet, eight times as many
-// have to; of a SYN that nobody answered four times as many, for it may be
-// repeated, unless most of what comes are such SYNs: then an eighth.
+// have to; of a life that nothing but timers ended sixteen times as many, for it may
+// go on, unless it is a SYN and most of what comes are such SYNs: then an eighth.
 const (
 	foldAfter = 1 << 17
 	foldQuiet = second

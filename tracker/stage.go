@@ -49,7 +49,8 @@ type stage struct {
 	settled bool
 	over    bool // both ends are CLOSED
 	dead    bool // by a RST
-	silent  bool // its SYN ran out, and nobody answered
+	waits   bool // see Conn.waits, as unheard
+	unheard bool
 	in      counted
 	finSide uint8
 	reset   ResetClass // of the RST
@@ -142,7 +143,7 @@ func (g *stages) find(k *stageKey, e *entry) uint16 {
 	a, b := &c.ends[0], &c.ends[1]
 	g.all = append(g.all, &stage{timers: [2]timerKind{a.timer, b.timer}, una: [2]bool{a.sp.HasUna, b.sp.HasUna}, fin: [2]bool{a.sp.HasFin, b.sp.HasFin}, took: [2]bool{a.is(ackedFin), b.is(ackedFin)},
 		spoke: a.is(spoke) && b.is(spoke), settled: c.settled(), over: c.over(), dead: k.last != NoReset, reset: k.last,
-		silent: c.at(c.client).is(timedOut) && c.at(c.client^1).count.packets == 0, in: k.in, finSide: c.notes.finSide})
+		waits: c.waits(), unheard: c.unheard(), in: k.in, finSide: c.notes.finSide})
 	return i
 }
 

@@ -42,8 +42,9 @@ type Tracker struct {
 	due       []alarm // lives to fold, reused
 	foldNext  uint64  // the next frame at which to fold
 	opening   uint32  // SYNs since the last time
+	answers   uint32  // SYN,ACKs since then
 	passing   uint32  // segments since then
-	flooded   bool    // most segments of late were SYNs
+	flooded   bool    // most segments of late were SYNs, and next to none was answered
 	scratch   entry
 	bound     bound
 	paper     []byte         // for packing
