@@ -16,9 +16,9 @@ type alarms struct {
 	far     alarmHeap // beyond the calendar
 }
 
-// calendarDays is how many days the calendar has: with days of 67 ms, over a
+// calendarDays is how many days the calendar has: with days of 8 ms, over a
 // minute (TIME-WAIT).
-const calendarDays = 1024
+const calendarDays = 8192
 
 // agenda is a part of what is due on a day.
 type agenda struct {
