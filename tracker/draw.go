@@ -393,11 +393,7 @@ func (k *sketch) wait(t *Tracker, was, is *stage, now int64) {
 
 // answeredAt is the time of the SYN,ACK.
 func (k *sketch) answeredAt() int64 {
-	p := &k.strokes[1]
-	if p.frame&strokeMicro != 0 {
-		return k.begun + int64(p.gap)*1000
-	}
-	return k.begun + int64(p.gap)
+	return k.begun + k.strokes[1].since()
 }
 
 // sketchFold is foldFrame of a sketch that has come to the stage is.

@@ -125,8 +125,7 @@ func (t *Tracker) account(k *sketch) bool {
 	l, c := &t.last, &t.told
 	cl := k.side()
 	*l = o.life
-	r := t.trace(k)
-	l.ID, l.Key, l.Client = k.id, r.seg.Key, cl
+	l.ID, l.Key, l.Client = k.id, t.table.key(&k.name, k.bits&sketchV6 != 0), cl
 	l.Start, l.End, l.FirstFrame, l.LastFrame, l.VLAN = k.begun, k.last, k.frame, k.lastFrame, k.vlan
 	l.CloseAt, l.DoneAt, l.HandshakeRTT = k.finFrame, 0, -1
 	if o.byRst {
@@ -139,67 +138,79 @@ func (t *Tracker) account(k *sketch) bool {
 		end uint32
 	}
 	var resets [2]uint64
-	before, beforeFrame, fins := k.begun, k.frame, 0
-	for r.next() {
-		s := &r.seg
-		i := s.Side ^ cl
-		a, e := &c.Ends[i], &l.Ends[i]
-		if gap := s.Time - before; gap > c.Idle {
-			c.Idle, c.IdleFrames = gap, [2]uint64{beforeFrame, s.Frame}
+	now, frame, nxt, fins := k.begun, k.frame, k.iss, 0
+	leaf := k.strokes[:]
+	for i, j, more := 0, 0, k.more; i < int(k.n); i, j = i+1, j+1 {
+		if j == len(leaf) {
+			m := t.table.sketches.more.at(more - 1)
+			leaf, more, j = m.s[:], m.next, 0
 		}
-		before, beforeFrame = s.Time, s.Frame
+		p := &leaf[j]
+		x := uint8(p.frame & strokeSide)
+		role := x ^ cl
+		a := &c.Ends[role]
+		if gap := p.since(); gap > 0 {
+			if gap > c.Idle {
+				c.Idle, c.IdleFrames = gap, [2]uint64{frame, frame + uint64(p.frame>>strokeFrames)}
+			}
+			now += gap
+		}
+		frame += uint64(p.frame >> strokeFrames)
 		a.Segments++
-		e.Bytes += uint64(s.Len)
-		a.LastAt, a.LastFrame = s.Time, s.Frame
-		if s.Flags&capture.RST != 0 {
-			resets[i]++
+		a.LastAt, a.LastFrame = now, frame
+		if p.frame&strokeRst != 0 {
+			resets[role]++
 			continue
 		}
-		if s.Opts&capture.OptTS != 0 && (!a.HasTS || int32(s.TSVal-a.MaxTSVal) > 0) {
-			a.MaxTSVal, a.HasTS = s.TSVal, true
-		}
-		p := &pending[i]
-		switch {
-		case r.i == 1:
-			a.SynOpts, a.SynTSVal = s.Opts, s.TSVal
-			continue
-		case r.i == 2:
-			a.SynOpts, a.SynTSVal = s.Opts, s.TSVal
-			l.AnsweredAt = s.Time
-		case a.SpokeFrame == 0:
-			a.SpokeAt, a.SpokeFrame = s.Time, s.Frame
-		}
-		if i == Client && l.DoneAt == 0 {
-			l.DoneAt = s.Time
-			if d := s.Time - k.begun; d > 0 {
-				l.HandshakeRTT = d
+		if p.frame&strokeTS != 0 {
+			if ts := k.stamp[x] + uint32(p.tsVal); !a.HasTS || int32(ts-a.MaxTSVal) > 0 {
+				a.MaxTSVal, a.HasTS = ts, true
 			}
 		}
-		if p.at != 0 && int32(s.Ack-p.end) >= 0 {
-			if d := s.Time - p.at; d > 0 && (a.RTT == 0 || d < a.RTT) {
+		fin := p.frame / strokeFin & 1
+		end := nxt[x] + uint32(p.len) + fin
+		if i < 2 {
+			a.SynOpts, a.SynTSVal = k.opts[x], k.stamp[x]
+			if end++; i == 0 {
+				nxt[x] = end
+				continue
+			}
+			l.AnsweredAt = now
+		} else if a.SpokeFrame == 0 {
+			a.SpokeAt, a.SpokeFrame = now, frame
+			if role == Client { // it completes the handshake
+				if l.DoneAt = now; now > k.begun {
+					l.HandshakeRTT = now - k.begun
+				}
+			}
+		}
+		if q := &pending[role]; q.at != 0 && int32(nxt[x^1]-uint32(p.lag)-q.end) >= 0 {
+			if d := now - q.at; d > 0 && (a.RTT == 0 || d < a.RTT) {
 				a.RTT = d
 			}
-			p.at = 0
+			q.at = 0
 		}
-		if n := s.SeqLen(); n > 0 {
-			if q := &pending[i^1]; q.at == 0 {
-				q.at, q.end = s.Time, s.Seq+n
+		if end != nxt[x] {
+			if q := &pending[role^1]; q.at == 0 {
+				q.at, q.end = now, end
 			}
+			nxt[x] = end
 		}
-		if s.Len > 0 {
+		if p.len > 0 {
+			l.Ends[role].Bytes += uint64(p.len)
 			a.DataSegments++
 			if a.FirstDataAt == 0 {
-				a.FirstDataAt = s.Time
+				a.FirstDataAt = now
 			}
-			a.LastDataAt, a.LastDataFrame = s.Time, s.Frame
+			a.LastDataAt, a.LastDataFrame = now, frame
 			if speaker != a {
 				speaker = a
 				a.Turns++
 			}
 		}
-		if s.Flags&capture.FIN != 0 {
+		if fin != 0 {
 			if fins++; fins == 2 {
-				l.HalfClosedFor = s.Time - k.finAt
+				l.HalfClosedFor = now - k.finAt
 			}
 		}
 	}

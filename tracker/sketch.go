@@ -96,6 +96,14 @@ type stroke struct {
 	ipID   uint16
 }
 
+// since is the time since the stroke before.
+func (p *stroke) since() int64 {
+	if p.frame&strokeMicro != 0 {
+		return int64(p.gap) * 1000
+	}
+	return int64(p.gap)
+}
+
 // The flags of a stroke. SYN is of the first two alone, and ACK of all but the first.
 const (
 	strokeSide = 1 << iota
@@ -182,11 +190,7 @@ func (r *tracer) next() bool {
 	s := &r.seg
 	x := uint8(p.frame & strokeSide)
 	y := x ^ 1
-	gap := int64(p.gap)
-	if p.frame&strokeMicro != 0 {
-		gap *= 1000
-	}
-	s.Time += gap
+	s.Time += p.since()
 	s.Frame += uint64(p.frame >> strokeFrames)
 	s.Side, s.Seq, s.Len, s.Window, s.IPID, s.TTL = x, r.at[x], uint32(p.len), p.window, p.ipID, r.ttl[x]
 	s.Flags, s.Ack, s.Opts, s.WScale, s.MSS = capture.ACK, r.at[y]-uint32(p.lag), 0, capture.NoWScale, 0
