@@ -23,28 +23,36 @@ func (t *Tracker) tell(l *Life, e *entry, slot uint32) {
 		t.totals.Evicted++
 		return
 	}
-	c := &e.conn
-	k := &t.told
-	k.Life, k.Signs, k.Now = l, n.signs|SignLife|c.signs(l), t.now
-	k.Trail.Events, k.Trail.Quotes, k.Trail.Missing = k.Trail.Events[:0], k.Trail.Quotes[:0], 0
-	var d *dossier
 	var g *page
+	var d *dossier
 	if n.marks&opened != 0 {
 		d = p.dossiers.at(n.head - 1)
+	} else {
+		g = p.look(n)
+	}
+	t.tellCase(l, &e.conn, n.signs, n.carry != 0, d, g)
+}
+
+// tellCase tells of a life of which there is a dossier, or a page. carry is whether
+// something of a life before is on that.
+func (t *Tracker) tellCase(l *Life, c *Conn, signs Sign, carry bool, d *dossier, g *page) {
+	k, p := &t.told, &t.trails
+	k.Life, k.Signs, k.Now = l, signs|SignLife|c.signs(l), t.now
+	k.Trail.Events, k.Trail.Quotes, k.Trail.Missing = k.Trail.Events[:0], k.Trail.Quotes[:0], 0
+	if d != nil {
 		k.sum(c, &d.course, p.rare(d))
 		k.Trail.Missing = d.missing
 		for _, q := range d.quotes[:d.nquotes] {
 			k.Trail.Quotes = append(k.Trail.Quotes, p.errors[q-1])
 		}
 	} else {
-		g = p.look(n)
 		k.sum(c, &g.course, nil)
 	}
 	k.Signs |= opening(&k.Ends) | closing(&k.Ends, l.HalfClosedFor, c.notes.firstFin, c.notes.crossed)
 	switch {
 	case d != nil:
 		k.Trail.Events = d.trail(p, k.Trail.Events)
-	case n.carry != 0 || p.trailFor == 0 || k.Signs&p.trailFor != 0:
+	case carry || p.trailFor == 0 || k.Signs&p.trailFor != 0:
 		k.Trail.Events = g.noted(k.Trail.Events)
 	}
 	for i := range k.Trail.Events {

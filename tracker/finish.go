@@ -86,10 +86,10 @@ func (t *Tracker) tellLeft(x leftover, asCase bool, o Observer) {
 		k := t.table.sketches.at(x.at&indexMask - 1)
 		if t.account(k) || !asCase {
 			t.tellSketch(k, o)
-			return
+		} else {
+			t.recount(k, o)
 		}
-		slot = t.full(k)
-		defer t.release(slot)
+		return
 	case kindParcel:
 		slot = t.open(x.at)
 		defer t.shut(slot)

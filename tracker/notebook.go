@@ -48,9 +48,18 @@ func (n *notebook) jot(p *trails, e *Event, noted bool) {
 	} else {
 		e.Idle = n.pen.idle(e.Time-n.pen.at, false)
 	}
-	x := e.From
-	ends := e.ends()
-	how := uint8(jotOnly)
+	how := n.judge(e, noted)
+	var b [maxEvent]byte
+	i := n.pen.put(&b, e, how)
+	if head := p.leaves.write(&n.pen.tail, &n.fill, b[:i]); head != 0 {
+		n.head = head
+	}
+	n.n++
+}
+
+// judge tells what becomes of a plain segment, and remembers what the next are judged by.
+func (n *notebook) judge(e *Event, noted bool) uint8 {
+	x, ends, how := e.From, e.ends(), uint8(jotOnly)
 	switch {
 	case ends || e.Is(FirstData) || n.marks&(awaited<<x) != 0:
 		how = jotContext
@@ -61,12 +70,7 @@ func (n *notebook) jot(p *trails, e *Event, noted bool) {
 	if e.carries() {
 		n.marks |= sentPayload << x
 	}
-	var b [maxEvent]byte
-	i := n.pen.put(&b, e, how)
-	if head := p.leaves.write(&n.pen.tail, &n.fill, b[:i]); head != 0 {
-		n.head = head
-	}
-	n.n++
+	return how
 }
 
 // mark remembers what the next segments are judged by.

@@ -36,19 +36,28 @@ func (p *trails) look(n *notebook) *page {
 		e := &g.events[i]
 		how, size := k.get(b, e)
 		b = b[size:]
-		g.plainly(e)
-		g.since(e)
-		g.trail[i] = how != jotOnly
-		if how == jotContext && noted != i-1 {
-			g.context(noted)
-		}
-		if how != jotOnly {
-			noted = i
-		}
-		g.remember(i)
-		g.n++
+		noted = g.take(how, noted)
 	}
 	return g
+}
+
+// take takes the event that is next, of which becomes how, after the noted one. It returns
+// the latest that is noted.
+func (g *page) take(how uint8, noted int) int {
+	i := g.n
+	e := &g.events[i]
+	g.plainly(e)
+	g.since(e)
+	g.trail[i] = how != jotOnly
+	if how == jotContext && noted != i-1 {
+		g.context(noted)
+	}
+	if how != jotOnly {
+		noted = i
+	}
+	g.remember(i)
+	g.n++
+	return noted
 }
 
 // remember notes that the event i may become context.

@@ -1,6 +1,9 @@
 package tracker
 
-import "tcpstate/capture"
+import (
+	"tcpstate/capture"
+	"tcpstate/reassembly"
+)
 
 // outline is what all lives that end in a stage have in common. It is made of the
 // first of them, which is replayed.
@@ -27,9 +30,7 @@ func (t *Tracker) settle(r ref) bool {
 		if t.account(k) {
 			t.tellSketch(k, t.obs)
 		} else {
-			slot := t.full(k)
-			t.report(t.table.at(slot), slot)
-			t.release(slot)
+			t.recount(k, t.obs)
 		}
 	}
 	if t.table.shapes.all[shape].stub {
@@ -66,6 +67,39 @@ func (t *Tracker) tellSketch(k *sketch, o Observer) {
 	if o.Life != nil {
 		o.Life(l)
 	}
+}
+
+// recount tells o of a life with its trail: k is replayed, and its events go on a page as
+// those of a notebook would.
+func (t *Tracker) recount(k *sketch, o Observer) {
+	e := &t.scratch
+	*e = entry{}
+	var n notebook
+	g := &t.trails.page
+	g.of, g.course, g.n = nil, course{}, 0
+	g.recent, g.data = [2]int8{-1, -1}, [2]int8{-1, -1}
+	noted, before := -1, k.begun
+	t.replay(e, k, func(c *Conn, s *capture.Segment, class reassembly.Class, was *prior) {
+		x := &g.events[g.n]
+		sign, _, opening, goesOn := x.fill(c, n.marks, s, class, was)
+		if gap := s.Time - before; gap >= ms {
+			x.Idle = uint32(gap / ms)
+		}
+		before = s.Time
+		n.signs |= sign
+		noted = g.take(n.judge(x, opening || goesOn), noted)
+	})
+	t.last = t.life(e)
+	if o.Case != nil {
+		was := t.obs.Case
+		t.obs.Case = o.Case
+		t.tellCase(&t.last, &e.conn, n.signs, false, nil, g)
+		t.obs.Case = was
+	}
+	if o.Life != nil {
+		o.Life(&t.last)
+	}
+	e.zeek.release(&t.spill)
 }
 
 // sketchShape is the index of the shape that k is folded to; 0 where there is no

@@ -1,6 +1,9 @@
 package tracker
 
-import "tcpstate/capture"
+import (
+	"tcpstate/capture"
+	"tcpstate/reassembly"
+)
 
 // Most lives take an ordinary course: SYN, SYN,ACK, ACK, payload in order and
 // acknowledged, a FIN of each end. Of such a life there is nothing to say but its
@@ -264,9 +267,9 @@ func (r *tracer) stroke() *stroke {
 }
 
 // replay makes of an entry that is zero what it would be, had it been given the
-// segments of k. Nobody is told; with n they are written down, too. It returns in
-// what the connection counts.
-func (t *Tracker) replay(e *entry, k *sketch, n *notebook) (in counted) {
+// segments of k. Nobody is told but noted, if it is not nil, of each segment. It returns
+// in what the connection counts.
+func (t *Tracker) replay(e *entry, k *sketch, noted func(*Conn, *capture.Segment, reassembly.Class, *prior)) (in counted) {
 	r := t.trace(k)
 	c := &e.conn
 	e.hash, c.Key, c.id, c.continues = k.hash, r.seg.Key, k.id, -1
@@ -283,12 +286,11 @@ func (t *Tracker) replay(e *entry, k *sketch, n *notebook) (in counted) {
 		if k.fired != 0 {
 			c.expire(&quiet, min(s.Time, k.fired))
 		}
-		if n == nil {
+		if noted == nil {
 			c.apply(&quiet, s)
 		} else {
 			was := c.prior(s)
-			class := c.apply(&quiet, s)
-			t.write(n, c, s, class, &was)
+			noted(c, s, c.apply(&quiet, s), &was)
 		}
 		if t.obs.Zeek {
 			e.zeek.apply(s, &t.spill)
@@ -339,11 +341,12 @@ func (t *Tracker) elaborate(r ref) uint32 {
 // full fills an entry, which the table does not know yet, with what k would be.
 func (t *Tracker) full(k *sketch) (slot uint32) {
 	slot = t.table.entries.take()
-	var n *notebook
-	if t.obs.Case != nil {
-		n = t.books.at(slot)
+	if t.obs.Case == nil {
+		t.replay(t.table.at(slot), k, nil)
+		return slot
 	}
-	t.replay(t.table.at(slot), k, n)
+	n := t.books.at(slot)
+	t.replay(t.table.at(slot), k, func(c *Conn, s *capture.Segment, class reassembly.Class, was *prior) { t.write(n, c, s, class, was) })
 	return slot
 }
 

@@ -96,20 +96,40 @@ func (t *Tracker) write(n *notebook, c *Conn, s *capture.Segment, class reassemb
 	if class == reassembly.Duplicate || n.marks&untold != 0 {
 		return
 	}
-	x := s.Side & 1
-	y := x ^ 1
-	xe, ye := c.at(x), c.at(y)
+	xe, ye := c.at(s.Side&1), c.at(s.Side&1^1)
 	e, d := &t.trails.event, (*dossier)(nil)
 	if n.marks&opened != 0 {
 		d = t.trails.dossiers.at(n.head - 1)
 		e = d.blank()
 	}
+	sign, notable, opening, goesOn := e.fill(c, n.marks, s, class, was)
+	n.signs |= sign
+	plain := e.plain(was)
+	if d == nil {
+		if plain && xe != ye && n.fits(e, ye, opening) {
+			n.jot(&t.trails, e, opening || goesOn)
+			return
+		}
+		d = n.open(&t.trails)
+		blank := d.blank()
+		*blank = *e
+		e = blank
+	}
+	d.write(n, &t.trails, e, xe, ye, was, plain, notable, opening, goesOn)
+}
+
+// fill makes e of a segment that was applied. It returns what the segment shows, whether
+// it is notable for its class, whether one end has not spoken yet, and whether it comes
+// after a FIN or RST.
+func (e *Event) fill(c *Conn, marks mark, s *capture.Segment, class reassembly.Class, was *prior) (sign Sign, notable, opening, goesOn bool) {
+	x := s.Side & 1
+	y := x ^ 1
+	xe, ye := c.at(x), c.at(y)
 	e.Time, e.Frame, e.Seq, e.Ack, e.Len, e.TSVal, e.TSEcr = s.Time, s.Frame, s.Seq, s.Ack, s.Len, s.TSVal, s.TSEcr
 	e.Window, e.IPID, e.From, e.Flags, e.TTL, e.Opts, e.WScale = s.Window, s.IPID, x, s.Flags, s.TTL, s.Opts, s.WScale
 	e.Class, e.before[x], e.before[y], e.after[x], e.after[y] = class, was.from, was.to, xe.step(), ye.step()
 	e.Quote, e.Idle, e.Reset, e.What = 0, 0, 0, 0
 	rst := s.Flags&capture.RST != 0
-	sign, notable := Sign(0), false
 	switch {
 	case odd(s.Flags):
 		e.What |= Odd
@@ -134,7 +154,7 @@ func (t *Tracker) write(n *notebook, c *Conn, s *capture.Segment, class reassemb
 			e.What |= AcksFin
 		}
 	}
-	if s.Len > 0 && !rst && n.marks&(sentPayload<<x) == 0 {
+	if s.Len > 0 && !rst && marks&(sentPayload<<x) == 0 {
 		e.What |= FirstData
 	}
 	if e.What&Odd == 0 && (class >= reassembly.Retransmission || s.Flags&capture.SYN != 0) {
@@ -142,21 +162,9 @@ func (t *Tracker) write(n *notebook, c *Conn, s *capture.Segment, class reassemb
 		shown, notable = e.sign(c)
 		sign |= shown
 	}
-	opening := xe == ye || !(xe.is(spoke) && ye.is(spoke))
-	goesOn := n.marks&afterReset != 0 || c.notes.firstFin != 0
-	n.signs |= sign
-	plain := e.plain(was)
-	if d == nil {
-		if plain && xe != ye && n.fits(e, ye, opening) {
-			n.jot(&t.trails, e, opening || goesOn)
-			return
-		}
-		d = n.open(&t.trails)
-		blank := d.blank()
-		*blank = *e
-		e = blank
-	}
-	d.write(n, &t.trails, e, xe, ye, was, plain, notable, opening, goesOn)
+	opening = xe == ye || !(xe.is(spoke) && ye.is(spoke))
+	goesOn = marks&afterReset != 0 || c.notes.firstFin != 0
+	return sign, notable, opening, goesOn
 }
 
 // mark is what a notebook remembers to judge the next segment by.
