@@ -41,15 +41,20 @@
 // (Life.Continues). Zeek's conn_state and history (zeek.go) and Wireshark's
 // tcp.completeness (completeness.go) are kept beside, by their own rules.
 //
-// # One life, five forms
+// # One life, six forms
 //
-// A life that segments keep touching is an entry of the table (table.go), and
-// what is written down to diagnose it a notebook beside it. Under Config.MaxMemory
-// one that goes on but has been quiet is packed (parcel.go). One that is over is
-// reported and folded to a residue, or to a stub if it was a SYN that nobody
-// answered (residue.go, fold.go); in a flood a SYN is kept as that SYN until
-// something becomes of it (embryo.go). None of them has pointers. Where bounds are
-// reached the least useful give way (evict.go).
+// Most lives take an ordinary course, and are kept as a sketch (sketch.go): their
+// segments, and the stage that they have come to. What a segment of a kind does at a
+// stage is learnt by replaying the first life that takes the turn (stage.go), so that
+// every rule is written once, in Conn. A life of which a segment is not ordinary
+// (draw.go) becomes an entry of the table (table.go), with a notebook beside it of what
+// may be needed to diagnose it. Under Config.MaxMemory an entry that goes on but has
+// been quiet is packed (parcel.go). A life that is over is reported and folded to a
+// residue, or to a stub if it was a SYN that nobody answered (settle.go, fold.go,
+// residue.go); in a flood a SYN is kept as that SYN until something becomes of it
+// (embryo.go, unanswered.go). None of them has pointers. Where bounds are reached the
+// least useful give way (evict.go). Which form a life has shows nowhere, but for what
+// bounds take.
 //
 // # Several workers
 //
