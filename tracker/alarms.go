@@ -14,6 +14,7 @@ type alarms struct {
 	agendas pool[agenda]
 	now     alarmHeap // due today, or before
 	far     alarmHeap // beyond the calendar
+	touched int64
 }
 
 // calendarDays is how many days the calendar has: with days of 8 ms, over a
@@ -81,6 +82,10 @@ func (a *alarms) turn(now int64, due func(ref) (at int64, id uint64, ok bool)) {
 		for *head != 0 {
 			i := *head - 1
 			p := a.agendas.at(i)
+			for _, r := range p.refs[:p.n] { // what they name is far away: fetched together
+				at, _, _ := due(r)
+				a.touched += at
+			}
 			for _, r := range p.refs[:p.n] {
 				if at, id, ok := due(r); ok && a.day(at) == a.today {
 					a.now.push(alarm{at, id, r})

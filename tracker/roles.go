@@ -5,7 +5,10 @@ import "tcpstate/capture"
 // answering remembers which (address, port) answered a SYN, to tell the roles
 // of connections that begin in mid-stream. It is bounded: beyond that the
 // ports alone decide.
-type answering map[portKey]struct{}
+type answering struct {
+	all   map[portKey]struct{}
+	known [64]portKey // of late, by the port: the same ones answer again and again
+}
 
 const maxAnswering = 1 << 16
 
@@ -22,14 +25,21 @@ func portOf(k *capture.Key, side uint8) portKey {
 	return portKey{k.Hi, k.HiPort, k.V6}
 }
 
-func (a answering) add(s *capture.Segment) {
-	if len(a) < maxAnswering {
-		a[portOf(&s.Key, s.Side)] = struct{}{}
+func (a *answering) add(s *capture.Segment) {
+	p := portOf(&s.Key, s.Side)
+	late := &a.known[(p.port^uint16(p.addr[3])^uint16(p.addr[15]))%uint16(len(a.known))]
+	if *late == p || len(a.all) == maxAnswering {
+		return
 	}
+	*late = p
+	if a.all == nil {
+		a.all = map[portKey]struct{}{}
+	}
+	a.all[p] = struct{}{}
 }
 
-func (a answering) has(k *capture.Key, side uint8) bool {
-	_, ok := a[portOf(k, side)]
+func (a *answering) has(k *capture.Key, side uint8) bool {
+	_, ok := a.all[portOf(k, side)]
 	return ok
 }
 
