@@ -20,18 +20,18 @@ func TestSparing(t *testing.T) {
 	}
 	before := settings()
 	for _, x := range []struct {
-		most          int64
-		first, limits uint64
-	}{{0, spareFrom, math.MaxInt64}, {spareFrom / 2, spareFrom / 2, spareFrom / 2}, {64 << 20, spareFrom, 64 << 20}} {
+		most           int64
+		first, percent uint64
+	}{{0, spareFrom, sparePercent}, {spareFrom / 2, spareFrom / 2, boundPercent}, {64 << 20, spareFrom, boundPercent}} {
 		runtime.GC()
 		end := sparing(x.most)
-		if got := settings(); got[0] == sparePercent || got[1] != x.first {
+		if got := settings(); got[0] == x.percent || got[1] != x.first {
 			t.Errorf("bound of %d: begins with %d", x.most, got)
 		}
-		for deadline := time.Now().Add(10 * time.Second); settings()[0] != sparePercent && time.Now().Before(deadline); {
+		for deadline := time.Now().Add(10 * time.Second); settings()[0] != x.percent && time.Now().Before(deadline); {
 			runtime.GC()
 		}
-		if got := settings(); got[0] != sparePercent || got[1] != x.limits {
+		if got := settings(); got[0] != x.percent || got[1] != math.MaxInt64 {
 			t.Errorf("bound of %d: goes on with %d", x.most, got)
 		}
 		end()
