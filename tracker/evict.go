@@ -63,7 +63,7 @@ const (
 	rareOctets     = 768
 	leafOctets     = 64
 	sketchOctets   = 320
-	strokesOctets  = 164
+	strokesOctets  = 84
 )
 
 // octets is how many all lives take, those that gave way included: their room

@@ -123,7 +123,7 @@ const (
 const (
 	sketchInline = 6 // strokes in the sketch itself
 	sketchMax    = jotMax
-	strokesMore  = 8 // in a further leaf
+	strokesMore  = 4 // in a further leaf
 )
 
 // strokes is a further leaf.
