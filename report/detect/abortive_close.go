@@ -41,7 +41,7 @@ isn 1000 9000
 	Lowered:  Missed, // a FIN before it, maybe
 	New: func(s *Setup) Watcher {
 		return &aborts{shared: s.shared, count: s.Count("count"), share: s.Value("share"), slack: s.Span("slack"),
-			bag: Bag[serviceEnd, abortedAt]{words: abortProof}}
+			bag: Bag[serviceEnd, abortedAt]{words: abortProof, note: (*shorthand).aborted}}
 	},
 }
 
@@ -58,6 +58,13 @@ type abortedAt struct {
 	bare            bool
 	idle, since     int64  // ns since the segment before, since the peer's
 	mine, peer, rst uint64 // frames of both ends' latest segments, and of the RST
+}
+
+func (s *shorthand) aborted(v *abortedAt) {
+	s.flags(&v.bare)
+	s.signed(&v.idle)
+	s.nearTime(&v.since, v.idle)
+	s.frames(&v.mine, &v.peer, &v.rst)
 }
 
 func (w *aborts) Case(c *tracker.Case) {

@@ -39,7 +39,7 @@ isn 1000 9000
 	Withheld: FlagsOnly,
 	Lowered:  Missed, // an answer, maybe
 	New: func(s *Setup) Watcher {
-		return &unreadCloses{shared: s.shared, count: s.Count("count"), slack: s.Span("slack"), bag: Bag[serviceEnd, unreadClose]{words: unreadProof}}
+		return &unreadCloses{shared: s.shared, count: s.Count("count"), slack: s.Span("slack"), bag: Bag[serviceEnd, unreadClose]{words: unreadProof, note: (*shorthand).unread}}
 	},
 }
 
@@ -58,6 +58,13 @@ type unreadClose struct {
 	after  int64  // ns from it to the RST
 	// Frames: of that payload, of a FIN that came later or 0, of the RST.
 	payload, fin, rst uint64
+}
+
+func (s *shorthand) unread(v *unreadClose) {
+	s.flags(&v.alert, &v.closes)
+	s.count(&v.octets)
+	s.signed(&v.after)
+	s.frames(&v.payload, &v.fin, &v.rst)
 }
 
 // closeNotify is the length of a TLS close_notify as a record, at most: with the

@@ -37,7 +37,7 @@ isn 1000 9000
 	Signs:    tracker.SignRst,
 	Swallows: []string{"abortive-close"},
 	New: func(s *Setup) Watcher {
-		return &resetAfterAccept{shared: s.shared, count: s.Count("count"), within: s.Span("within"), bag: Bag[netip.AddrPort, earlyReset]{words: earlyResetProof}}
+		return &resetAfterAccept{shared: s.shared, count: s.Count("count"), within: s.Span("within"), bag: Bag[netip.AddrPort, earlyReset]{words: earlyResetProof, note: (*shorthand).earlyReset}}
 	},
 }
 
@@ -58,6 +58,14 @@ type earlyReset struct {
 	octets  uint32 // of the first payload
 	// Frames of the proof; 0 none.
 	synAck, third, data, rst uint64
+}
+
+func (s *shorthand) earlyReset(v *earlyReset) {
+	s.flags(&v.bare, &v.asked, &v.answers)
+	s.unsigned(&v.client)
+	s.signed(&v.after)
+	s.count(&v.octets)
+	s.frames(&v.synAck, &v.third, &v.data, &v.rst)
 }
 
 func (w *resetAfterAccept) Case(c *tracker.Case) {

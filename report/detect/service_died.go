@@ -46,7 +46,7 @@ isn 1000 0
 	// One event, one finding.
 	Swallows: []string{"abortive-close", "reset-after-accept", "refused"},
 	New: func(s *Setup) Watcher {
-		return &serviceDied{shared: s.shared, count: s.Count("count"), window: s.Span("window")}
+		return &serviceDied{shared: s.shared, count: s.Count("count"), window: s.Span("window"), bag: Bag[netip.AddrPort, lastRst]{note: (*shorthand).lastRst}}
 	},
 }
 
@@ -64,6 +64,12 @@ type lastRst struct {
 	rst     uint64
 	refused bool
 	bare    bool
+}
+
+func (s *shorthand) lastRst(v *lastRst) {
+	s.flags(&v.refused, &v.bare)
+	s.unsigned(&v.client)
+	s.frames(&v.asked, &v.rst)
 }
 
 func (w *serviceDied) Case(c *tracker.Case) {
@@ -91,6 +97,15 @@ func (w *serviceDied) Case(c *tracker.Case) {
 	w.bag.AddAt(w.server, c.Addr(tracker.Server), c, r.Time, r.Time, v, nil)
 }
 
+// both reports whether there are as many resets as an end takes, and a refusal.
+func (w *serviceDied) both(all []Item[lastRst]) bool {
+	refused := 0
+	for i := range all {
+		refused += one(all[i].V.refused)
+	}
+	return refused > 0 && len(all)-refused >= max(w.count, 1)
+}
+
 // outage is one instant at which a service ended.
 type outage struct {
 	from, to int64 // of the RSTs in the window
@@ -102,6 +117,9 @@ type outage struct {
 
 func (w *serviceDied) Findings(x *Context) {
 	for _, g := range w.bag.Groups(x) {
+		if !w.both(g.Items) {
+			continue
+		}
 		slices.SortStableFunc(g.Items, func(a, b Item[lastRst]) int {
 			return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.V.rst, b.V.rst))
 		})
