@@ -71,18 +71,17 @@ func (w *aborts) Case(c *tracker.Case) {
 	if c.Life.Close != tracker.Reset || c.Has(tracker.SignSelf|tracker.SignOneSided) {
 		return
 	}
-	i := endingReset(c)
-	if i < 0 || !abort(c, i) || !openBefore(c, i) || gaveUp(c, i) {
+	if !w.abort(c) {
 		return
 	}
-	ev := c.Trail.Events
+	ev, i := c.Trail.Events, w.endingReset()
 	r := &ev[i]
 	x := r.From
-	mine := latest(ev, i, func(e *tracker.Event) bool { return own(e) && e.From == x })
-	peer := latest(ev, i, func(e *tracker.Event) bool { return own(e) && e.From != x })
-	if mine == nil || peer == nil {
+	last := w.trail.before
+	if last[0] < 0 || last[1] < 0 || !openBefore(c, i) || gaveUp(c, i) {
 		return
 	}
+	mine, peer := &ev[last[x]], &ev[last[x^1]]
 	v := abortedAt{!r.Has(capture.ACK), max(0, r.Time-max(mine.Time, peer.Time)), r.Time - peer.Time, mine.Frame, peer.Frame, r.Frame}
 	switch {
 	case v.bare && (v.since <= c.RTT(int(x), unmeasured)+w.slack || !c.Ends[x].Spoke):
@@ -90,7 +89,7 @@ func (w *aborts) Case(c *tracker.Case) {
 	case v.bare:
 	case !mine.SynAck() && mine.Window == 0:
 		return // it has not read what it was sent
-	case unread(c, i, w.slack) != nil && !(begun(c) && spokeFirst(c, x)):
+	case w.unread(c, w.slack) != nil && !(begun(c) && spokeFirst(c, x)):
 		return // close-with-unread-data, or nobody knows
 	}
 	w.bag.AddAt(w.side(x), endOf(c, x), c, r.Time, r.Time, v, nil)

@@ -75,22 +75,24 @@ func (w *unreadCloses) Case(c *tracker.Case) {
 	if c.Life.Close != tracker.Reset || !begun(c) || c.Has(tracker.SignSelf|tracker.SignOneSided) {
 		return
 	}
-	i := endingReset(c)
-	if i < 0 || !abort(c, i) {
+	if !w.abort(c) {
 		return
 	}
-	ev := c.Trail.Events
+	ev, i := c.Trail.Events, w.endingReset()
 	r := &ev[i]
 	x := r.From
 	if !r.Has(capture.ACK) || spokeFirst(c, x) || c.Ends[x].Unseen > 0 {
 		return // it spoke first, or said something that was not captured
 	}
-	p := unread(c, i, w.slack)
+	p := w.unread(c, w.slack)
 	if p == nil {
 		return
 	}
 	var fin *tracker.Event
 	for j := range ev[:i] {
+		if w.trail.fin < 0 {
+			break
+		}
 		if e := &ev[j]; own(e) && e.Fin() {
 			if e.From == x || e.Frame < p.Frame {
 				return

@@ -70,7 +70,11 @@ func (s *shorthand) earlyReset(v *earlyReset) {
 
 func (w *resetAfterAccept) Case(c *tracker.Case) {
 	done := c.Life.DoneAt
-	if done == 0 || c.Life.Midstream {
+	if done == 0 || c.Life.Midstream || w.trail.meant < 0 {
+		return
+	}
+	r := &c.Trail.Events[w.trail.meant]
+	if first := c.Ends[tracker.Server].FirstDataAt; r.From != tracker.Server || first != 0 && first <= r.Time {
 		return
 	}
 	var synAck, third, data *tracker.Event
@@ -82,10 +86,7 @@ func (w *resetAfterAccept) Case(c *tracker.Case) {
 		case e.SynAck() && e.From == tracker.Server:
 			synAck = e
 		case e.Rst() && e.Is(tracker.Own):
-			if e.From != tracker.Server || third == nil || e.Reset == tracker.ResetRefused || e.Reset == tracker.ResetStaleSyn {
-				return
-			}
-			if first := c.Ends[tracker.Server].FirstDataAt; first != 0 && first <= e.Time {
+			if third == nil || e.Reset == tracker.ResetRefused || e.Reset == tracker.ResetStaleSyn {
 				return
 			}
 			after := e.Time - third.Time

@@ -73,7 +73,7 @@ func (s *shorthand) lastRst(v *lastRst) {
 }
 
 func (w *serviceDied) Case(c *tracker.Case) {
-	i := endingReset(c)
+	i := w.endingReset()
 	if i < 0 || c.Trail.Events[i].From != tracker.Server {
 		return
 	}
@@ -91,8 +91,8 @@ func (w *serviceDied) Case(c *tracker.Case) {
 	default:
 		return
 	}
-	if p := latest(c.Trail.Events, i, own); p != nil {
-		v.asked = p.Frame
+	if p := max(w.trail.before[0], w.trail.before[1]); p >= 0 {
+		v.asked = c.Trail.Events[p].Frame
 	}
 	w.bag.AddAt(w.server, c.Addr(tracker.Server), c, r.Time, r.Time, v, nil)
 }
