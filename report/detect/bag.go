@@ -59,12 +59,6 @@ func (b *Bag[K, V]) keeps(it *Item[V]) *kept {
 	return &b.kept[it.kept-1]
 }
 
-// neighbour is the connection that was written before: the next is near it.
-type neighbour struct {
-	id, begins uint64
-	at         int64
-}
-
 // Group is what was found of one subject.
 type Group[K comparable, V any] struct {
 	Key   K
@@ -96,6 +90,8 @@ type Bag[K comparable, V any] struct {
 	last   neighbour // the connection that was written last, or read
 	pen    shorthand // these two are here, for what note is given would be made anew each time
 	it     Item[V]
+	told   *Bag[K, V] // what untold wants of it
+	desk   []byte     // where what untold keeps is written
 }
 
 const (
@@ -142,25 +138,8 @@ func (b *Bag[K, V]) put(g *Group[K, V], it *Item[V]) {
 	g.waits++
 	s := &b.pen
 	s.b = binary.AppendUvarint(b.octets.open(), uint64(g.made))
-	b.write(it)
+	jot(s, &b.last, b.note, it)
 	b.octets.close(s.b)
-}
-
-// write writes a connection, or reads it.
-func (b *Bag[K, V]) write(it *Item[V]) {
-	s, l := &b.pen, &b.last
-	s.near(&it.ID, l.id)
-	s.count(&it.Incarnation)
-	s.count(&it.kept)
-	at, lasted := it.At-l.at, it.Last-it.At
-	s.signed(&at)
-	s.signed(&lasted)
-	it.At = l.at + at
-	it.Last = it.At + lasted
-	s.near(&it.begins, l.begins)
-	*l = neighbour{it.ID, it.begins, it.At}
-	s.begins, s.at = it.begins, it.At
-	b.note(s, &it.V)
 }
 
 // unfold gives the groups their connections, without those that are gone.
@@ -183,7 +162,7 @@ func (b *Bag[K, V]) unfold(gone *refSet) {
 		for s.b = p; len(s.b) > 0; {
 			g := b.all[s.next()]
 			b.it = Item[V]{}
-			b.write(&b.it)
+			jot(s, &b.last, b.note, &b.it)
 			b.it.proven = provenOf(g.waits)
 			g.waits++
 			if !gone.has(b.it.Ref) {
@@ -340,13 +319,19 @@ func (g *Group[K, V]) Keep(ok func(*Item[V]) bool) {
 // filled in, and its connections will be known as the finding's.
 func (g *Group[K, V]) Finding(subject string) Finding {
 	f := Finding{Subject: subject, Count: g.Count(), First: instant(g.First()), Last: instant(g.Last())}
+	f.Evidence.Total = f.Count
 	f.refs = make([]Ref, len(g.Items))
+	for i := range g.Items {
+		f.refs[i] = g.Items[i].Ref
+	}
+	if f.later = g.later(); f.later != nil {
+		return f
+	}
 	var shown []Proven
 	for i := range g.Items {
 		it := &g.Items[i]
-		f.refs[i] = it.Ref
 		if len(shown) == maxShown {
-			continue
+			break
 		}
 		if p := g.proof(it); p != nil {
 			shown = append(shown, Proven{it.ID, it.Incarnation, p})
@@ -358,6 +343,6 @@ func (g *Group[K, V]) Finding(subject string) Finding {
 		it := &g.Items[0]
 		shown = []Proven{{it.ID, it.Incarnation, []Proof{{it.begins, "the connection's first frame; its proof was not kept, for there are too many"}}}}
 	}
-	f.Evidence = Evidence{Total: g.Count(), Connections: shown}
+	f.Evidence.Connections = shown
 	return f
 }

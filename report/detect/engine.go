@@ -153,7 +153,7 @@ func (x *Context) Raise(f Finding) {
 	if f.Advice == "" {
 		f.Advice = d.Advice
 	}
-	if f.Wireshark == "" {
+	if f.Wireshark == "" && f.later == nil {
 		f.Wireshark = filter(f.Evidence.Connections, f.beyond)
 	}
 	q := &x.engine.quality
@@ -192,7 +192,7 @@ type Ending struct {
 }
 
 // Findings asks all detectors, and returns what they found: most severe first,
-// then by id and subject. It is called once.
+// then by id and subject. It is called once. What is shown of them has to be Worded.
 func (g *Engine) Findings(e Ending) []Finding {
 	g.flush()
 	x := &Context{Stats: e.Stats, Totals: e.Totals, Usage: e.Usage, engine: g, bySubject: map[subject]*Finding{}, swallows: map[string]*refSet{}}
