@@ -14,11 +14,8 @@ func jot[V any](s *shorthand, last *neighbour, note func(*shorthand, *V), it *It
 	s.near(&it.ID, last.id)
 	s.count(&it.Incarnation)
 	s.count(&it.kept)
-	at, lasted := it.At-last.at, it.Last-it.At
-	s.signed(&at)
-	s.signed(&lasted)
-	it.At = last.at + at
-	it.Last = it.At + lasted
+	s.nearTime(&it.At, last.at)
+	s.nearTime(&it.Last, it.At)
 	s.near(&it.begins, last.begins)
 	*last = neighbour{it.ID, it.begins, it.At}
 	s.begins, s.at = it.begins, it.At

@@ -21,15 +21,24 @@ func (s *shorthand) unsigned(v *uint64) {
 		*v = s.next()
 		return
 	}
-	s.b = binary.AppendUvarint(s.b, *v)
+	s.put(*v)
 }
+
+// put writes a number.
+func (s *shorthand) put(v uint64) { s.b = binary.AppendUvarint(s.b, v) }
 
 // next reads a number.
 func (s *shorthand) next() uint64 {
-	if v := s.b[0]; v < 0x80 {
-		s.b = s.b[1:]
-		return uint64(v)
+	v := s.b[0]
+	if v >= 0x80 {
+		return s.long()
 	}
+	s.b = s.b[1:]
+	return uint64(v)
+}
+
+// long reads a number of several octets.
+func (s *shorthand) long() uint64 {
 	v, n := binary.Uvarint(s.b)
 	s.b = s.b[n:]
 	return v
@@ -37,9 +46,11 @@ func (s *shorthand) next() uint64 {
 
 // signed is a number that is near 0, most likely.
 func (s *shorthand) signed(v *int64) {
-	u := fold(*v)
-	s.unsigned(&u)
-	*v = unfold(u)
+	if s.reading {
+		*v = unfold(s.next())
+		return
+	}
+	s.put(fold(*v))
 }
 
 // fold makes small numbers of those near 0.
@@ -50,9 +61,11 @@ func unfold(u uint64) int64 { return int64(u>>1) ^ -int64(u&1) }
 
 // near is a number that is near another, most likely.
 func (s *shorthand) near(v *uint64, to uint64) {
-	d := int64(*v - to)
-	s.signed(&d)
-	*v = to + uint64(d)
+	if s.reading {
+		*v = to + uint64(unfold(s.next()))
+		return
+	}
+	s.put(fold(int64(*v - to)))
 }
 
 // moment is a packet time of the connection.
@@ -60,23 +73,25 @@ func (s *shorthand) moment(v *int64) { s.nearTime(v, s.at) }
 
 // nearTime is near for times.
 func (s *shorthand) nearTime(v *int64, to int64) {
-	d := *v - to
-	s.signed(&d)
-	*v = to + d
+	if s.reading {
+		*v = to + unfold(s.next())
+		return
+	}
+	s.put(fold(*v - to))
 }
 
 // frame is the number of a frame, 0 for none.
 func (s *shorthand) frame(v *uint64) {
-	u := uint64(0)
-	if *v != 0 {
-		u = fold(int64(*v-s.begins)) + 1
+	switch {
+	case s.reading:
+		if *v = s.next(); *v != 0 {
+			*v = s.begins + uint64(unfold(*v-1))
+		}
+	case *v == 0:
+		s.put(0)
+	default:
+		s.put(fold(int64(*v-s.begins)) + 1)
 	}
-	s.unsigned(&u)
-	if u == 0 {
-		*v = 0
-		return
-	}
-	*v = s.begins + uint64(unfold(u-1))
 }
 
 // frames are several.
@@ -88,9 +103,11 @@ func (s *shorthand) frames(all ...*uint64) {
 
 // count is a number of 32 bits.
 func (s *shorthand) count(v *uint32) {
-	u := uint64(*v)
-	s.unsigned(&u)
-	*v = uint32(u)
+	if s.reading {
+		*v = uint32(s.next())
+		return
+	}
+	s.put(uint64(*v))
 }
 
 // octet is one.
