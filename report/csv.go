@@ -106,6 +106,7 @@ func (o *csvTable) service(v *Service) {
 // finding is a row; its evidence is id:frame/frame for each connection, and 3.1 is
 // the first incarnation of connection 3.
 func (o *csvTable) finding(f *detect.Finding) {
+	f = f.Worded()
 	var metrics, evidence []string
 	for _, m := range f.Metrics {
 		metrics = append(metrics, m.Name+":"+metric(m.Value, ""))

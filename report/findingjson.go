@@ -22,6 +22,7 @@ func (f *Final) event() string {
 // detect.Finding. A word or a time that is not known is null. event is left out
 // where it is "".
 func AppendFinding(b []byte, f *detect.Finding, event string) []byte {
+	f = f.Worded()
 	b = append(b, `{"type":"finding","schema":"`+Schema+`",`...)
 	if event != "" {
 		b = append(b, `"event":`...)

@@ -30,7 +30,7 @@ func (o *table) findings(f *Final) {
 		subject = max(subject, min(utf8.RuneCountInString(Printable(shown[i].Subject)), 60))
 	}
 	for i := range shown {
-		x := &shown[i]
+		x := shown[i].Worded()
 		o.printf("  %s  %-*s  %-*s  ×%s\n", o.severity(x.Severity), id, x.ID, subject, Printable(x.Subject), showCount(uint64(x.Count)))
 		o.paragraph("    ", "    ", x.Explanation)
 		if t := evidenceLine(&x.Evidence); t != "" {

@@ -41,7 +41,7 @@ isn 1000 9000
 	Lowered:  Missed, // a FIN before it, maybe
 	New: func(s *Setup) Watcher {
 		return &aborts{shared: s.shared, count: s.Count("count"), share: s.Value("share"), slack: s.Span("slack"),
-			bag: Bag[serviceEnd, abortedAt]{words: abortProof}}
+			bag: Bag[serviceEnd, abortedAt]{words: abortProof, note: (*shorthand).aborted}}
 	},
 }
 
@@ -60,22 +60,28 @@ type abortedAt struct {
 	mine, peer, rst uint64 // frames of both ends' latest segments, and of the RST
 }
 
+func (s *shorthand) aborted(v *abortedAt) {
+	s.flags(&v.bare)
+	s.signed(&v.idle)
+	s.nearTime(&v.since, v.idle)
+	s.frames(&v.mine, &v.peer, &v.rst)
+}
+
 func (w *aborts) Case(c *tracker.Case) {
 	if c.Life.Close != tracker.Reset || c.Has(tracker.SignSelf|tracker.SignOneSided) {
 		return
 	}
-	i := endingReset(c)
-	if i < 0 || !abort(c, i) || !openBefore(c, i) || gaveUp(c, i) {
+	if !w.abort(c) {
 		return
 	}
-	ev := c.Trail.Events
+	ev, i := c.Trail.Events, w.endingReset()
 	r := &ev[i]
 	x := r.From
-	mine := latest(ev, i, func(e *tracker.Event) bool { return own(e) && e.From == x })
-	peer := latest(ev, i, func(e *tracker.Event) bool { return own(e) && e.From != x })
-	if mine == nil || peer == nil {
+	last := w.trail.before
+	if last[0] < 0 || last[1] < 0 || !openBefore(c, i) || gaveUp(c, i) {
 		return
 	}
+	mine, peer := &ev[last[x]], &ev[last[x^1]]
 	v := abortedAt{!r.Has(capture.ACK), max(0, r.Time-max(mine.Time, peer.Time)), r.Time - peer.Time, mine.Frame, peer.Frame, r.Frame}
 	switch {
 	case v.bare && (v.since <= c.RTT(int(x), unmeasured)+w.slack || !c.Ends[x].Spoke):
@@ -83,7 +89,7 @@ func (w *aborts) Case(c *tracker.Case) {
 	case v.bare:
 	case !mine.SynAck() && mine.Window == 0:
 		return // it has not read what it was sent
-	case unread(c, i, w.slack) != nil && !(begun(c) && spokeFirst(c, x)):
+	case w.unread(c, w.slack) != nil && !(begun(c) && spokeFirst(c, x)):
 		return // close-with-unread-data, or nobody knows
 	}
 	w.bag.AddAt(w.side(x), endOf(c, x), c, r.Time, r.Time, v, nil)

@@ -51,7 +51,8 @@ isn 1000 9000
 	Lowered:  Missed,
 	New: func(s *Setup) Watcher {
 		s.shared.services.accepts = true
-		return &acceptQueue{shared: s.shared, count: s.Count("count"), acks: s.Count("acks"), delay: s.Span("delay"), repeats: s.Count("repeats"), window: s.Span("window")}
+		return &acceptQueue{shared: s.shared, count: s.Count("count"), acks: s.Count("acks"), delay: s.Span("delay"), repeats: s.Count("repeats"), window: s.Span("window"),
+			bag: Bag[netip.AddrPort, stuckOpen]{note: (*shorthand).stuckOpen}}
 	},
 }
 
@@ -79,7 +80,7 @@ func (w *acceptQueue) Case(c *tracker.Case) {
 		return
 	}
 	if v, ok := w.stuck(c); ok {
-		w.bag.Add(c.Addr(tracker.Server), c, c.Life.DoneAt, c.Life.End, v, nil)
+		w.bag.AddAt(w.server, c.Addr(tracker.Server), c, c.Life.DoneAt, c.Life.End, v, nil)
 	}
 }
 
@@ -187,7 +188,7 @@ func (w *acceptQueue) raise(x *Context, g *Group[netip.AddrPort, stuckOpen], vot
 			dropped[d.of] = true
 		}
 	}
-	clients := hosts(g, func(v *stuckOpen) netip.Addr { return v.client })
+	clients := hosts(g, func(v *stuckOpen) uint64 { return v.client })
 	g.prove(func(it *Item[stuckOpen]) []Proof { return it.V.proof() })
 	f := g.Finding(Server(g.Key))
 	f.Blame = BlameServer

@@ -2,14 +2,13 @@ package detect
 
 import (
 	"fmt"
-	"net/netip"
 
 	"tcpstate/tracker"
 )
 
 // stuckOpen is a connection that the client takes for open and the server does not.
 type stuckOpen struct {
-	client netip.Addr
+	client uint64 // key of its address
 	kind   stuckKind
 	data   bool  // with kind byRepeat: it needs no other SYN as a witness
 	fin    bool  // the first thing that the client said was FIN, without payload
@@ -17,6 +16,15 @@ type stuckOpen struct {
 	after  int64 // ns from the third ACK to the repeated SYN,ACK
 	// Frames of the proof; 0 none.
 	synAck, third, second, repeat, first, again, rst uint64
+}
+
+func (s *shorthand) stuckOpen(v *stuckOpen) {
+	s.flags(&v.data, &v.fin)
+	s.octet((*uint8)(&v.kind))
+	s.unsigned(&v.client)
+	s.moment(&v.at)
+	s.signed(&v.after)
+	s.frames(&v.synAck, &v.third, &v.second, &v.repeat, &v.first, &v.again, &v.rst)
 }
 
 type stuckKind uint8
@@ -35,7 +43,7 @@ func (w *acceptQueue) stuck(c *tracker.Case) (v stuckOpen, ok bool) {
 		server.DataSegments > 0 && c.Ends[tracker.Client].DataSegments > 0:
 		return v, false
 	}
-	v.client = c.Addr(tracker.Client).Addr()
+	v.client = w.host[tracker.Client]
 	ev := lifeOf(c)
 	var syn, synAck, first *tracker.Event
 	var acked []*tracker.Event // the client's segments that acknowledge the SYN,ACK

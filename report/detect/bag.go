@@ -2,6 +2,7 @@ package detect
 
 import (
 	"cmp"
+	"encoding/binary"
 	"math/bits"
 	"slices"
 
@@ -63,9 +64,10 @@ type Group[K comparable, V any] struct {
 	Key   K
 	Items []Item[V] // in order of their cases
 	// More counts connections beyond what is kept; their V is lost.
-	More int
-	made int // groups made before
-	bag  *Bag[K, V]
+	More  int
+	made  int // groups made before
+	waits int // its connections that wait as octets
+	bag   *Bag[K, V]
 }
 
 // Bag groups what a detector finds by subject. Its memory is bounded: beyond
@@ -81,6 +83,15 @@ type Bag[K comparable, V any] struct {
 	Lost int
 	// words makes the proof of a connection at the end, where its V says enough.
 	words func(key K, it *Item[V]) []Proof
+	// note names the fields of a V. Where there is one, connections wait as octets
+	// until Groups, and groups have no Items before.
+	note   func(*shorthand, *V)
+	octets stack
+	last   neighbour // the connection that was written last, or read
+	pen    shorthand // these two are here, for what note is given would be made anew each time
+	it     Item[V]
+	told   *Bag[K, V] // what untold wants of it
+	desk   []byte     // where what untold keeps is written
 }
 
 const (
@@ -107,14 +118,60 @@ func (b *Bag[K, V]) AddAt(place uint32, key K, c *tracker.Case, at, last int64, 
 	if g == nil {
 		return
 	}
-	g.Items = append(g.Items, Item[V]{Ref: RefOf(c), At: at, Last: max(at, last), V: v, begins: c.Life.FirstFrame, proven: provenOf(len(g.Items))})
-	it := &g.Items[len(g.Items)-1]
+	it := &b.it
+	*it = Item[V]{Ref: RefOf(c), At: at, Last: max(at, last), V: v, begins: c.Life.FirstFrame, proven: provenOf(len(g.Items) + g.waits)}
 	if q := quoted(c); q != nil {
 		b.keeps(it).quoted = q
 	}
 	if proof != nil && it.proven {
 		b.keeps(it).proof = proof()
 	}
+	b.put(g, it)
+}
+
+// put keeps a connection in its group.
+func (b *Bag[K, V]) put(g *Group[K, V], it *Item[V]) {
+	if b.note == nil {
+		g.Items = append(g.Items, *it)
+		return
+	}
+	g.waits++
+	s := &b.pen
+	s.b = binary.AppendUvarint(b.octets.open(), uint64(g.made))
+	jot(s, &b.last, b.note, it)
+	b.octets.close(s.b)
+}
+
+// unfold gives the groups their connections, without those that are gone.
+func (b *Bag[K, V]) unfold(gone *refSet) {
+	n := 0
+	for _, g := range b.all {
+		n += g.waits
+	}
+	if n == 0 {
+		return
+	}
+	room := make([]Item[V], n)
+	for _, g := range b.all {
+		g.Items, room, g.waits = room[:0:g.waits], room[g.waits:], 0
+	}
+	b.last = neighbour{}
+	s := &b.pen
+	s.reading = true
+	for i, p := range b.octets.pieces {
+		for s.b = p; len(s.b) > 0; {
+			g := b.all[s.next()]
+			b.it = Item[V]{}
+			jot(s, &b.last, b.note, &b.it)
+			b.it.proven = provenOf(g.waits)
+			g.waits++
+			if !gone.has(b.it.Ref) {
+				g.Items = append(g.Items, b.it)
+			}
+		}
+		b.octets.pieces[i] = nil
+	}
+	b.octets.pieces, s.b = nil, nil
 }
 
 // room returns the group of a subject if one more connection has room there.
@@ -205,16 +262,30 @@ func provenOf(n int) bool {
 // swallowed, in the order of what happened first. Those of which nothing is left
 // are left out.
 func (b *Bag[K, V]) Groups(x *Context) []*Group[K, V] {
-	out := make([]*Group[K, V], 0, len(b.all))
+	gone := x.swallows[x.current.ID]
+	if b.note != nil {
+		b.unfold(gone)
+	}
+	type dated struct {
+		*Group[K, V]
+		first int64
+	}
+	left := make([]dated, 0, len(b.all))
 	for _, g := range b.all {
-		g.Items = slices.DeleteFunc(g.Items, func(it Item[V]) bool { return x.Swallowed(it.Ref) })
+		if b.note == nil && gone != nil {
+			g.Items = slices.DeleteFunc(g.Items, func(it Item[V]) bool { return gone.has(it.Ref) })
+		}
 		if len(g.Items) > 0 {
-			out = append(out, g)
+			left = append(left, dated{g, g.First()})
 		}
 	}
-	slices.SortFunc(out, func(a, c *Group[K, V]) int {
-		return cmp.Or(cmp.Compare(a.First(), c.First()), a.Items[0].Ref.compare(c.Items[0].Ref), cmp.Compare(a.made, c.made))
+	slices.SortFunc(left, func(a, c dated) int {
+		return cmp.Or(cmp.Compare(a.first, c.first), a.Items[0].Ref.compare(c.Items[0].Ref), cmp.Compare(a.made, c.made))
 	})
+	out := make([]*Group[K, V], len(left))
+	for i := range left {
+		out[i] = left[i].Group
+	}
 	return out
 }
 
@@ -248,13 +319,19 @@ func (g *Group[K, V]) Keep(ok func(*Item[V]) bool) {
 // filled in, and its connections will be known as the finding's.
 func (g *Group[K, V]) Finding(subject string) Finding {
 	f := Finding{Subject: subject, Count: g.Count(), First: instant(g.First()), Last: instant(g.Last())}
+	f.Evidence.Total = f.Count
 	f.refs = make([]Ref, len(g.Items))
+	for i := range g.Items {
+		f.refs[i] = g.Items[i].Ref
+	}
+	if f.later = g.later(); f.later != nil {
+		return f
+	}
 	var shown []Proven
 	for i := range g.Items {
 		it := &g.Items[i]
-		f.refs[i] = it.Ref
 		if len(shown) == maxShown {
-			continue
+			break
 		}
 		if p := g.proof(it); p != nil {
 			shown = append(shown, Proven{it.ID, it.Incarnation, p})
@@ -266,6 +343,6 @@ func (g *Group[K, V]) Finding(subject string) Finding {
 		it := &g.Items[0]
 		shown = []Proven{{it.ID, it.Incarnation, []Proof{{it.begins, "the connection's first frame; its proof was not kept, for there are too many"}}}}
 	}
-	f.Evidence = Evidence{Total: g.Count(), Connections: shown}
+	f.Evidence.Connections = shown
 	return f
 }

@@ -58,7 +58,7 @@ func TestBatchesFindTheSame(t *testing.T) {
 		}
 		st := capture.Stats{First: playStart, Last: last, Packets: 60000}
 		e := detect.Ending{Stats: &st, Usage: &tracker.Usage{}}
-		want, got := single.Findings(e), batches.Findings(e)
+		want, got := single.Told(e), batches.Told(e)
 		if len(want) < 10 {
 			t.Fatalf("%d findings say little", len(want))
 		}

@@ -22,10 +22,11 @@ var ChallengeAck = &Detector{
 		"where nothing follows, the RST or SYN was an old duplicate or forged, and the challenge ACK did its duty.",
 	Sources: []string{"RFC 5961 sections 3.2 and 4.2", "Linux tcp_send_challenge_ack"},
 	Signs:   tracker.SignRst | tracker.SignSynInside,
-	New:     func(*Setup) Watcher { return &challengeAck{} },
+	New:     func(s *Setup) Watcher { return &challengeAck{shared: s.shared} },
 }
 
 type challengeAck struct {
+	*shared
 	bag Bag[uint64, challenge]
 }
 
@@ -39,7 +40,7 @@ type challenge struct {
 }
 
 func (w *challengeAck) Case(c *tracker.Case) {
-	if c.Has(tracker.SignSelf) {
+	if c.Has(tracker.SignSelf) || !w.trail.doubtful {
 		return
 	}
 	ev := c.Trail.Events

@@ -46,7 +46,8 @@ isn 1000 9000
 	Signs:   tracker.SignFin,
 	Lowered: Missed | Backwards, Withheld: FlagsOnly,
 	New: func(s *Setup) Watcher {
-		return &closeWaits{count: s.Count("count"), warn: s.Count("warn"), age: s.Span("age"), young: s.Span("young"), parts: int64(s.Count("parts"))}
+		return &closeWaits{count: s.Count("count"), warn: s.Count("warn"), age: s.Span("age"), young: s.Span("young"), parts: int64(s.Count("parts")),
+			bag: Bag[serviceEnd, closeWait]{note: (*shorthand).closeWait}}
 	},
 }
 

@@ -17,6 +17,15 @@ type closeWait struct {
 	finAt            int64
 }
 
+func (s *shorthand) closeWait(v *closeWait) {
+	s.flags(&v.owes)
+	s.octet((*uint8)(&v.how))
+	s.moment(&v.enter)
+	s.moment(&v.leave)
+	s.moment(&v.finAt)
+	s.frames(&v.fin, &v.ack, &v.latest, &v.sent)
+}
+
 // parting says how a stay in CLOSE-WAIT ended.
 type parting uint8
 

@@ -39,7 +39,7 @@ isn 1000 9000
 	Withheld: FlagsOnly,
 	Lowered:  Missed, // an answer, maybe
 	New: func(s *Setup) Watcher {
-		return &unreadCloses{shared: s.shared, count: s.Count("count"), slack: s.Span("slack"), bag: Bag[serviceEnd, unreadClose]{words: unreadProof}}
+		return &unreadCloses{shared: s.shared, count: s.Count("count"), slack: s.Span("slack"), bag: Bag[serviceEnd, unreadClose]{words: unreadProof, note: (*shorthand).unread}}
 	},
 }
 
@@ -60,6 +60,13 @@ type unreadClose struct {
 	payload, fin, rst uint64
 }
 
+func (s *shorthand) unread(v *unreadClose) {
+	s.flags(&v.alert, &v.closes)
+	s.count(&v.octets)
+	s.signed(&v.after)
+	s.frames(&v.payload, &v.fin, &v.rst)
+}
+
 // closeNotify is the length of a TLS close_notify as a record, at most: with the
 // cipher suites of today 23, 24 or 31 octets (RFC 8446 section 5.2, RFC 5246 section 6.2.3.3).
 const closeNotify = 31
@@ -68,22 +75,24 @@ func (w *unreadCloses) Case(c *tracker.Case) {
 	if c.Life.Close != tracker.Reset || !begun(c) || c.Has(tracker.SignSelf|tracker.SignOneSided) {
 		return
 	}
-	i := endingReset(c)
-	if i < 0 || !abort(c, i) {
+	if !w.abort(c) {
 		return
 	}
-	ev := c.Trail.Events
+	ev, i := c.Trail.Events, w.endingReset()
 	r := &ev[i]
 	x := r.From
 	if !r.Has(capture.ACK) || spokeFirst(c, x) || c.Ends[x].Unseen > 0 {
 		return // it spoke first, or said something that was not captured
 	}
-	p := unread(c, i, w.slack)
+	p := w.unread(c, w.slack)
 	if p == nil {
 		return
 	}
 	var fin *tracker.Event
 	for j := range ev[:i] {
+		if w.trail.fin < 0 {
+			break
+		}
 		if e := &ev[j]; own(e) && e.Fin() {
 			if e.From == x || e.Frame < p.Frame {
 				return

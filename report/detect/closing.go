@@ -92,34 +92,21 @@ func spokeFirst(c *tracker.Case, x uint8) bool {
 
 // endingReset returns the index of the RST that ended the life, -1 if none did:
 // the first that is its sender's own or that its receiver takes.
-func endingReset(c *tracker.Case) int {
-	for i := range c.Trail.Events {
-		if e := &c.Trail.Events[i]; e.Rst() && own(e) && e.Is(tracker.Own|tracker.Took) {
-			return i
-		}
-	}
-	return -1
-}
+func (s *shared) endingReset() int { return int(s.trail.ending) }
 
-// abort reports whether the RST i is its sender's own close: at SND.NXT, with
-// ACK (RFC 9293 section 3.10.5), by the path that its other segments take, and
-// nothing but RST came from it after.
-func abort(c *tracker.Case, i int) bool {
-	ev := c.Trail.Events
-	r := &ev[i]
+// abort reports whether the RST that ended the life is its sender's own close: at
+// SND.NXT, with ACK (RFC 9293 section 3.10.5), by the path that its other segments take,
+// and nothing but RST came from it after.
+func (s *shared) abort(c *tracker.Case) bool {
+	if s.trail.ending < 0 || s.trail.spoke {
+		return false
+	}
+	r := &c.Trail.Events[s.trail.ending]
 	if !r.Is(tracker.AtNxt) || !r.Is(tracker.Own) {
 		return false
 	}
 	a := &c.Ends[r.From]
-	if a.TTLSeen >= 3 && otherTTL(r.TTL, a.TTL) {
-		return false // somebody else may have sent it
-	}
-	for j := i + 1; j < len(ev); j++ {
-		if e := &ev[j]; e.From == r.From && own(e) && !e.Rst() {
-			return false
-		}
-	}
-	return true
+	return a.TTLSeen < 3 || !otherTTL(r.TTL, a.TTL) // somebody else may have sent it
 }
 
 // latest returns the latest event before i that ok holds for, or nil.
@@ -132,13 +119,15 @@ func latest(ev []tracker.Event, i int, ok func(*tracker.Event) bool) *tracker.Ev
 	return nil
 }
 
-// unread returns the payload that the sender of the RST i had just been sent,
-// within a round trip and slack, and after which it sent none; nil if there is
-// none. The latest payload of both ends before a RST is on the trail.
-func unread(c *tracker.Case, i int, slack int64) *tracker.Event {
-	r := &c.Trail.Events[i]
-	p := latest(c.Trail.Events, i, newPayload)
-	if p == nil || p.From == r.From || r.Time-p.Time > c.RTT(int(r.From), unmeasured)+slack {
+// unread returns the payload that the sender of the RST that ended the life had just
+// been sent, within a round trip and slack, and after which it sent none; nil if there
+// is none. The latest payload of both ends before a RST is on the trail.
+func (s *shared) unread(c *tracker.Case, slack int64) *tracker.Event {
+	if s.trail.payload < 0 {
+		return nil
+	}
+	r, p := &c.Trail.Events[s.trail.ending], &c.Trail.Events[s.trail.payload]
+	if p.From == r.From || r.Time-p.Time > c.RTT(int(r.From), unmeasured)+slack {
 		return nil
 	}
 	return p

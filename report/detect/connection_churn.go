@@ -69,10 +69,7 @@ func (w *churn) Case(c *tracker.Case) {
 		}
 	}
 	if syn != 0 {
-		var s slip
-		s.fill(c)
-		s.server = w.server
-		w.add(&s, syn)
+		w.add(w.slip, syn)
 	}
 }
 

@@ -127,12 +127,9 @@ type Context struct {
 	engine    *Engine
 	current   *Detector
 	raised    []*Finding
-	bySubject map[subject]*Finding // the first that was raised
-	swallows  map[string]*refSet   // by the id of whom it is taken from
+	bySubject map[string]map[string]*Finding // the first that was raised, of the ids that were asked for
+	swallows  map[string]*refSet             // by the id of whom it is taken from
 }
-
-// subject is what a detector raised a finding of.
-type subject struct{ id, subject string }
 
 // Start and End are the times of the capture's first and last packet.
 func (x *Context) Start() int64 { return x.Stats.First }
@@ -153,7 +150,7 @@ func (x *Context) Raise(f Finding) {
 	if f.Advice == "" {
 		f.Advice = d.Advice
 	}
-	if f.Wireshark == "" {
+	if f.Wireshark == "" && f.later == nil {
 		f.Wireshark = filter(f.Evidence.Connections, f.beyond)
 	}
 	q := &x.engine.quality
@@ -167,9 +164,6 @@ func (x *Context) Raise(f Finding) {
 		f.Severity = f.Severity.lower()
 	}
 	x.raised = append(x.raised, &f)
-	if s := (subject{f.ID, f.Subject}); x.bySubject[s] == nil {
-		x.bySubject[s] = &f
-	}
 	told := f.refs
 	if f.inPlace != nil {
 		told = *f.inPlace
@@ -192,10 +186,10 @@ type Ending struct {
 }
 
 // Findings asks all detectors, and returns what they found: most severe first,
-// then by id and subject. It is called once.
+// then by id and subject. It is called once. What is shown of them has to be Worded.
 func (g *Engine) Findings(e Ending) []Finding {
 	g.flush()
-	x := &Context{Stats: e.Stats, Totals: e.Totals, Usage: e.Usage, engine: g, bySubject: map[subject]*Finding{}, swallows: map[string]*refSet{}}
+	x := &Context{Stats: e.Stats, Totals: e.Totals, Usage: e.Usage, engine: g, bySubject: map[string]map[string]*Finding{}, swallows: map[string]*refSet{}}
 	g.quality.judge(x)
 	x.Doubts = g.quality.doubts
 	for i := range g.at {

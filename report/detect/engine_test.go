@@ -55,7 +55,7 @@ func found(t *testing.T, o Options, st capture.Stats, catalogue []*Detector, cas
 	for _, c := range cases {
 		g.Case(c)
 	}
-	all = g.Findings(Ending{Stats: &st, Usage: &tracker.Usage{}})
+	all = g.Told(Ending{Stats: &st, Usage: &tracker.Usage{}})
 	for i := range all {
 		short = append(short, fmt.Sprintf("%s %s %d", all[i].Severity, all[i].ID, all[i].Count))
 	}

@@ -4,6 +4,17 @@ package detect
 // belongs to it, ordinary ones too.
 func (g *Engine) OneByOne() { g.slips, g.most = false, 1 }
 
+// Told are the Findings in words.
+func (g *Engine) Told(e Ending) []Finding {
+	all := g.Findings(e)
+	for _, l := range [][]Finding{all, g.hidden} {
+		for i := range l {
+			l[i] = *l[i].Worded()
+		}
+	}
+	return all
+}
+
 // Slips reports whether slips of ordinary lives are enough for all detectors.
 func (g *Engine) Slips() bool { return g.slips }
 

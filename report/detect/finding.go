@@ -95,6 +95,8 @@ type Finding struct {
 	refs []Ref // all its connections
 	// beyond are the frames of the evidence that the stream numbers do not select.
 	beyond []uint64
+	// later is the evidence that is left to be put into words, see Worded.
+	later later
 	// inPlace are those of them that it tells of in place of the detectors that its
 	// own swallows; nil for all.
 	inPlace *[]Ref
@@ -110,7 +112,8 @@ type SeenBy struct {
 	Server string `json:"server"`
 }
 
-// Evidence is the proof: up to maxShown of Total connections.
+// Evidence is the proof: up to maxShown of Total connections. Engine.Findings may leave
+// these, and Wireshark, to Finding.Worded.
 type Evidence struct {
 	Total       int      `json:"total"`
 	Connections []Proven `json:"connections"`

@@ -48,7 +48,7 @@ var HalfOpen = &Detector{
 	Withheld: FlagsOnly,
 	Lowered:  Missed | OneDirection | Backwards,
 	New: func(s *Setup) Watcher {
-		return &halfOpen{probes: s.Count("probes"), retransmissions: s.Count("retransmissions")}
+		return &halfOpen{shared: s.shared, probes: s.Count("probes"), retransmissions: s.Count("retransmissions")}
 	},
 }
 
@@ -93,13 +93,15 @@ type vanished struct {
 }
 
 type halfOpen struct {
+	*shared
 	probes, retransmissions int
 	bag                     Bag[netip.AddrPort, vanished]
 }
 
 func (w *halfOpen) Case(c *tracker.Case) {
-	if c.Has(tracker.SignSelf) {
-		return
+	const silent = tracker.SignProbe | tracker.SignDataAgain | tracker.SignFinAgain
+	if c.Has(tracker.SignSelf) || !c.Has(silent) && w.trail.bares() == 0 {
+		return // what is proven takes a RST without ACK
 	}
 	var best *vanished
 	for gone := uint8(tracker.Client); gone <= tracker.Server; gone++ {

@@ -96,7 +96,17 @@ func (g *Group[K, V]) byTime() {
 // told returns what a detector that was asked before has raised of a subject,
 // or nil.
 func (x *Context) told(id, of string) *Finding {
-	return x.bySubject[subject{id, of}]
+	by, asked := x.bySubject[id]
+	if !asked {
+		by = map[string]*Finding{}
+		for _, f := range x.raised {
+			if f.ID == id && by[f.Subject] == nil {
+				by[f.Subject] = f
+			}
+		}
+		x.bySubject[id] = by
+	}
+	return by[of]
 }
 
 // hosts counts the different addresses of a group's items.

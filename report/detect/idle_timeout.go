@@ -105,8 +105,11 @@ func (w *idleTimeout) Case(c *tracker.Case) {
 		return // something was said right before
 	}
 	ev := c.Trail.Events
-	i := slices.IndexFunc(ev, func(e tracker.Event) bool { return e.Frame == l.CloseAt })
-	if i < 0 || ev[i].Len > 0 {
+	i := 0
+	for i < len(ev) && ev[i].Frame != l.CloseAt {
+		i++
+	}
+	if i == len(ev) || ev[i].Len > 0 {
 		return // what it carries ends the silence
 	}
 	// The latest payload of both ends is noted before a FIN or RST.

@@ -38,10 +38,11 @@ isn 1000 9000
 	Signs:    tracker.SignRst,
 	Withheld: FlagsOnly | OneDirection,
 	Lowered:  Missed,
-	New:      func(*Setup) Watcher { return &keepaliveRace{} },
+	New:      func(s *Setup) Watcher { return &keepaliveRace{shared: s.shared} },
 }
 
 type keepaliveRace struct {
+	*shared
 	bag Bag[netip.AddrPort, race]
 }
 
@@ -56,7 +57,7 @@ func (w *keepaliveRace) Case(c *tracker.Case) {
 		return
 	}
 	ev := c.Trail.Events
-	f := slices.IndexFunc(ev, func(e tracker.Event) bool { return own(&e) && e.Fin() })
+	f := int(w.trail.fin)
 	if f < 0 || ev[f].From != tracker.Server || ev[f].Len > 0 || !ev[f].Has(capture.ACK) {
 		return
 	}

@@ -47,7 +47,8 @@ isn 1000 9000
 	Signs:   tracker.SignLife,
 	Lowered: Copied | Backwards,
 	New: func(s *Setup) Watcher {
-		return &packetLoss{shared: s.shared, sent: tally{kept: table[[2]uint32]{most: maxGroups}}, share: s.Value("share"), floor: s.Value("floor"), segments: float64(s.Count("segments")), least: uint64(s.Count("least"))}
+		return &packetLoss{shared: s.shared, sent: tally{kept: table[[2]uint32]{most: maxGroups}}, share: s.Value("share"), floor: s.Value("floor"), segments: float64(s.Count("segments")), least: uint64(s.Count("least")),
+			ways: table[uint32]{most: maxGroups}, bag: Bag[direction, losses]{words: lossProof, note: (*shorthand).losses}}
 	},
 }
 
@@ -55,9 +56,10 @@ type packetLoss struct {
 	*shared
 	share, floor, segments float64
 	least                  uint64
-	sent                   tally                  // segments of payload by pairs of hosts, from the first and from the second
-	became                 map[direction]*traffic // where some was lost or did not come in order
-	bag                    Bag[direction, uint64] // segments lost
+	sent                   tally         // segments of payload by pairs of hosts, from the first and from the second
+	ways                   table[uint32] // the directions where some was lost or did not come in order: into became, plus one
+	became                 []traffic
+	bag                    Bag[direction, losses]
 }
 
 // direction is from one host to another.
@@ -96,18 +98,15 @@ func (w *packetLoss) Case(c *tracker.Case) {
 		if a.Spurious+a.OutOfOrder+a.Unseen+a.Lost == 0 {
 			continue
 		}
-		d := direction{c.Addr(x).Addr(), c.Addr(x ^ 1).Addr()}
-		t := w.became[d]
-		if t == nil {
-			if len(w.became) >= maxGroups {
-				continue
-			}
-			if w.became == nil {
-				w.became = map[direction]*traffic{}
-			}
-			t = &traffic{}
-			w.became[d] = t
+		way := w.ways.at(together(w.host[x], w.host[x^1]))
+		if way == nil {
+			continue
 		}
+		if *way == 0 {
+			w.became = append(w.became, traffic{})
+			*way = uint32(len(w.became))
+		}
+		t := &w.became[*way-1]
 		w.sent.keep(w.pair)
 		t.spurious += a.Spurious
 		t.overtaken += a.OutOfOrder
@@ -118,8 +117,8 @@ func (w *packetLoss) Case(c *tracker.Case) {
 		}
 		if lost > 0 {
 			t.lost += lost
-			at, last := lossTimes(c, uint8(x))
-			w.bag.Add(d, c, at, last, lost, func() []Proof { return lossProof(c, uint8(x)) })
+			at, last, v := lossesOf(c, uint8(x))
+			w.bag.AddAt(*way, direction{c.Addr(x).Addr(), c.Addr(x ^ 1).Addr()}, c, at, last, v, nil)
 		}
 	}
 }
@@ -155,39 +154,78 @@ func intoTheDark(c *tracker.Case, x uint8) (n uint64) {
 	return n
 }
 
-// lossTimes are the times of the first and the last repeat that is kept.
-func lossTimes(c *tracker.Case, x uint8) (at, last int64) {
-	for i := range c.Trail.Events {
-		if e := &c.Trail.Events[i]; sentAgain(e, x) {
-			if at == 0 {
-				at = e.Time
-			}
-			last = e.Time
-		}
-	}
-	if at == 0 {
-		return c.Ends[x].FirstDataAt, c.Ends[x].LastDataAt
-	}
-	return at, last
-}
-
 // lossShown is how many repeats of one connection are shown.
 const lossShown = 4
 
-func lossProof(c *tracker.Case, x uint8) (p []Proof) {
+// losses are what one connection shows of it: the first repeats that are kept. Where
+// none is, it is the latest payload, and how many segments before that were sent again.
+type losses struct {
+	shown  [lossShown]repeat
+	before uint64
+}
+
+// repeat is a segment of payload that was sent again.
+type repeat struct {
+	frame  uint64
+	octets uint32
+	fills  bool // a hole: the first copy was not captured
+}
+
+func (s *shorthand) losses(v *losses) {
+	s.unsigned(&v.before)
+	for i := range v.shown {
+		r := &v.shown[i]
+		if s.frame(&r.frame); r.frame == 0 {
+			return
+		}
+		s.count(&r.octets)
+		s.flags(&r.fills)
+	}
+}
+
+// lossesOf are the losses of x, and the times of the first and the last repeat that is
+// kept.
+func lossesOf(c *tracker.Case, x uint8) (at, last int64, v losses) {
+	n := 0
 	for i := range c.Trail.Events {
 		e := &c.Trail.Events[i]
-		if !sentAgain(e, x) || len(p) == lossShown {
+		if !sentAgain(e, x) {
 			continue
 		}
-		text := plural(int(e.Len), "octet") + " sent again"
-		if e.Class == reassembly.OutOfOrder {
-			text = fmt.Sprintf("%d octets fill a hole, sent after what came beyond it: the first copy was lost before it came here", e.Len)
+		if at == 0 {
+			at = e.Time
 		}
-		p = append(p, Proof{e.Frame, text})
+		last = e.Time
+		if n < lossShown {
+			v.shown[n] = repeat{e.Frame, e.Len, e.Class == reassembly.OutOfOrder}
+			n++
+		}
 	}
-	if p == nil {
-		p = []Proof{{c.Ends[x].LastDataFrame, fmt.Sprintf("the last payload from here; %d segments before it were sent again", c.Ends[x].Lost)}}
+	a := &c.Ends[x]
+	if n == 0 {
+		v.shown[0].frame, v.before = a.LastDataFrame, a.Lost
+	}
+	if at == 0 {
+		at, last = a.FirstDataAt, a.LastDataAt
+	}
+	return at, last, v
+}
+
+// lossProof lists the frames.
+func lossProof(_ direction, it *Item[losses]) (p []Proof) {
+	v := &it.V
+	if v.before > 0 {
+		return []Proof{{v.shown[0].frame, fmt.Sprintf("the last payload from here; %d segments before it were sent again", v.before)}}
+	}
+	for _, r := range v.shown {
+		if r.frame == 0 {
+			break
+		}
+		text := plural(int(r.octets), "octet") + " sent again"
+		if r.fills {
+			text = fmt.Sprintf("%d octets fill a hole, sent after what came beyond it: the first copy was lost before it came here", r.octets)
+		}
+		p = append(p, Proof{r.frame, text})
 	}
 	return p
 }
@@ -220,7 +258,7 @@ func (w *packetLoss) payload(d direction) uint64 {
 
 func (w *packetLoss) Findings(x *Context) {
 	for _, g := range w.bag.Groups(x) {
-		t := w.became[g.Key]
+		t := &w.became[*w.ways.find(together(hostKey(g.Key.from), hostKey(g.Key.to)))-1]
 		payload := w.payload(g.Key)
 		share := float64(t.lost) / float64(payload)
 		if t.lost < w.least || share < w.floor {

@@ -107,8 +107,8 @@ func (a *analysis) batch(b *capture.Batch) {
 func (a *analysis) end() {
 	a.tracker.Finish()
 	e := detect.Ending{Stats: &a.stats, Totals: a.tracker.Totals(), Usage: a.tracker.Usage()}
-	a.findings = a.engine.Findings(e)
-	a.played.bare = a.bare.Findings(e)
+	a.findings = a.engine.Told(e)
+	a.played.bare = a.bare.Told(e)
 }
 
 // only returns the findings of one id.

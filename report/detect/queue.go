@@ -30,6 +30,7 @@ type whole struct {
 	tracker.Case
 	life           tracker.Life
 	nth            int // index of its slip
+	trail          outline
 	events, quotes int // where those of its trail end
 }
 
@@ -71,6 +72,9 @@ func (q *queue) restore() (shown tracker.Sign) {
 		w.Trail.Events, w.Trail.Quotes = q.events[events:w.events:w.events], q.quotes[quotes:w.quotes:w.quotes]
 		events, quotes = w.events, w.quotes
 		shown |= w.Signs
+		if w.Signs&outlined != 0 {
+			w.trail.draw(w.Trail.Events)
+		}
 	}
 	return shown
 }
@@ -124,7 +128,8 @@ func (g *Engine) flush() {
 // hand hands a whole life to a detector that asks for it.
 func (g *Engine) hand(at *station, w *whole) {
 	if at.Signs&w.Signs != 0 {
-		g.shared.met = g.queue.slips[w.nth].met
+		g.shared.slip, g.shared.trail = &g.queue.slips[w.nth], &w.trail
+		g.shared.met = g.shared.slip.met
 		at.w.Case(&w.Case)
 	}
 }

@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"cmp"
 	"math"
 	"slices"
 )
@@ -24,29 +25,34 @@ func (s *refSet) add(r Ref) {
 
 func (s *refSet) has(r Ref) bool { return s != nil && s.find(r.key()) != nil }
 
-// findingsOf are the findings that lives are part of, by index.
+// findingsOf are the findings that lives are part of.
 type findingsOf struct {
-	first table[uint32] // link of a life's first, plus one
-	links []findingLink
-	id    []string // of a finding
+	links []findingLink // by life, and of each by finding
+	id    []string      // of a finding
 }
 
-type findingLink struct{ finding, next uint32 }
+// findingLink says that a life is part of a finding, by the key of the one and the index
+// of the other.
+type findingLink struct {
+	life    uint64
+	finding uint32
+}
 
 func newFindingsOf(all []Finding) *findingsOf {
 	n := 0
 	for i := range all {
 		n += len(all[i].refs)
 	}
-	f := &findingsOf{id: make([]string, len(all)), first: table[uint32]{most: math.MaxInt}, links: make([]findingLink, 0, n)}
-	for i := len(all) - 1; i >= 0; i-- {
+	f := &findingsOf{id: make([]string, len(all)), links: make([]findingLink, 0, n)}
+	for i := range all {
 		f.id[i] = all[i].ID
 		for _, r := range all[i].refs {
-			head := f.first.at(r.key())
-			f.links = append(f.links, findingLink{uint32(i), *head})
-			*head = uint32(len(f.links))
+			f.links = append(f.links, findingLink{r.key(), uint32(i)})
 		}
 	}
+	slices.SortFunc(f.links, func(a, b findingLink) int {
+		return cmp.Or(cmp.Compare(a.life, b.life), cmp.Compare(a.finding, b.finding))
+	})
 	return f
 }
 
@@ -55,12 +61,10 @@ func (f *findingsOf) ids(r Ref) (ids []string) {
 	if f == nil {
 		return nil
 	}
-	head := f.first.find(r.key())
-	if head == nil {
-		return nil
-	}
-	for i := *head; i != 0; i = f.links[i-1].next {
-		if id := f.id[f.links[i-1].finding]; !slices.Contains(ids, id) {
+	k := r.key()
+	i, _ := slices.BinarySearchFunc(f.links, k, func(l findingLink, k uint64) int { return cmp.Compare(l.life, k) })
+	for ; i < len(f.links) && f.links[i].life == k; i++ {
+		if id := f.id[f.links[i].finding]; !slices.Contains(ids, id) {
 			ids = append(ids, id)
 		}
 	}

@@ -24,7 +24,7 @@ var Refused = &Detector{
 	Sources: []string{"RFC 9293 section 3.10.7.1", "oracle 09_refused", "Linux tcp_v4_send_reset"},
 	Signs:   tracker.SignRst,
 	New: func(s *Setup) Watcher {
-		return &refused{shared: s.shared, bag: Bag[netip.AddrPort, refusal]{words: refusalProof}}
+		return &refused{shared: s.shared, bag: Bag[netip.AddrPort, refusal]{words: refusalProof, note: (*shorthand).refusal}}
 	},
 }
 
@@ -42,6 +42,16 @@ type refusal struct {
 	acks     uint32 // the RST,ACK: so much beyond ISS
 	ttl      uint8
 	strange  bool // the RST's number is not that of an answer to a SYN
+}
+
+func (s *shorthand) refusal(v *refusal) {
+	s.flags(&v.strange)
+	s.unsigned(&v.client)
+	s.frames(&v.syn, &v.rst)
+	s.count(&v.attempts)
+	s.count(&v.octets)
+	s.count(&v.acks)
+	s.octet(&v.ttl)
 }
 
 func (w *refused) Case(c *tracker.Case) {

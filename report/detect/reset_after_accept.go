@@ -37,7 +37,7 @@ isn 1000 9000
 	Signs:    tracker.SignRst,
 	Swallows: []string{"abortive-close"},
 	New: func(s *Setup) Watcher {
-		return &resetAfterAccept{shared: s.shared, count: s.Count("count"), within: s.Span("within"), bag: Bag[netip.AddrPort, earlyReset]{words: earlyResetProof}}
+		return &resetAfterAccept{shared: s.shared, count: s.Count("count"), within: s.Span("within"), bag: Bag[netip.AddrPort, earlyReset]{words: earlyResetProof, note: (*shorthand).earlyReset}}
 	},
 }
 
@@ -60,9 +60,21 @@ type earlyReset struct {
 	synAck, third, data, rst uint64
 }
 
+func (s *shorthand) earlyReset(v *earlyReset) {
+	s.flags(&v.bare, &v.asked, &v.answers)
+	s.unsigned(&v.client)
+	s.signed(&v.after)
+	s.count(&v.octets)
+	s.frames(&v.synAck, &v.third, &v.data, &v.rst)
+}
+
 func (w *resetAfterAccept) Case(c *tracker.Case) {
 	done := c.Life.DoneAt
-	if done == 0 || c.Life.Midstream {
+	if done == 0 || c.Life.Midstream || w.trail.meant < 0 {
+		return
+	}
+	r := &c.Trail.Events[w.trail.meant]
+	if first := c.Ends[tracker.Server].FirstDataAt; r.From != tracker.Server || first != 0 && first <= r.Time {
 		return
 	}
 	var synAck, third, data *tracker.Event
@@ -74,10 +86,7 @@ func (w *resetAfterAccept) Case(c *tracker.Case) {
 		case e.SynAck() && e.From == tracker.Server:
 			synAck = e
 		case e.Rst() && e.Is(tracker.Own):
-			if e.From != tracker.Server || third == nil || e.Reset == tracker.ResetRefused || e.Reset == tracker.ResetStaleSyn {
-				return
-			}
-			if first := c.Ends[tracker.Server].FirstDataAt; first != 0 && first <= e.Time {
+			if third == nil || e.Reset == tracker.ResetRefused || e.Reset == tracker.ResetStaleSyn {
 				return
 			}
 			after := e.Time - third.Time

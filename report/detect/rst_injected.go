@@ -38,7 +38,7 @@ var RstInjected = &Detector{
 	Withheld: FlagsOnly, // what drew a RST was filtered out
 	Lowered:  Missed | OneDirection | CutHeaders | Backwards,
 	New: func(s *Setup) Watcher {
-		return &injected{signals: s.Count("signals"), ttl: s.Count("ttl"), baseline: uint32(s.Count("baseline"))}
+		return &injected{shared: s.shared, signals: s.Count("signals"), ttl: s.Count("ttl"), baseline: uint32(s.Count("baseline"))}
 	},
 }
 
@@ -68,6 +68,7 @@ func (f forgery) words() string {
 }
 
 type injected struct {
+	*shared
 	signals, ttl int
 	baseline     uint32
 	bag          Bag[clientServer, injection]
@@ -92,16 +93,10 @@ func (w *injected) Case(c *tracker.Case) {
 	var v injection
 	var clues []clue
 	var at, last int64
-	var from [2]bool // there is a RST in its name
-	for i := range ev {
-		if ev[i].Rst() {
-			from[ev[i].From] = true
-		}
-	}
 	var room [4]int // enough for most
 	var pairs [4]bool
 	for x := uint8(tracker.Client); x <= tracker.Server; x++ {
-		if !from[x] {
+		if w.trail.resets[x] == 0 || w.natural(c, x) {
 			continue
 		}
 		p := w.suspect(c, x, room[:0], pairs[:0])
@@ -132,6 +127,16 @@ func (w *injected) Case(c *tracker.Case) {
 	}
 	v.client = c.Addr(tracker.Client)
 	w.bag.Add(hostsOf(c), c, at, last, v, func() []Proof { return proofOfClues(clues) })
+}
+
+// natural reports that the only RST in the name of x shows one signal at the most.
+func (w *injected) natural(c *tracker.Case, x uint8) bool {
+	o := w.trail
+	if w.signals < 2 || o.resets[x] != 1 || o.goesOn[x] {
+		return false
+	}
+	r, a := &c.Trail.Events[o.reset[x]], &c.Ends[x]
+	return r.Is(tracker.AtNxt) && (a.TTLSeen < w.baseline || !w.apart(r.TTL, a.TTL))
 }
 
 func (w *injected) Findings(x *Context) {

@@ -46,7 +46,7 @@ isn 1000 0
 	// One event, one finding.
 	Swallows: []string{"abortive-close", "reset-after-accept", "refused"},
 	New: func(s *Setup) Watcher {
-		return &serviceDied{shared: s.shared, count: s.Count("count"), window: s.Span("window")}
+		return &serviceDied{shared: s.shared, count: s.Count("count"), window: s.Span("window"), bag: Bag[netip.AddrPort, lastRst]{note: (*shorthand).lastRst}}
 	},
 }
 
@@ -66,8 +66,14 @@ type lastRst struct {
 	bare    bool
 }
 
+func (s *shorthand) lastRst(v *lastRst) {
+	s.flags(&v.refused, &v.bare)
+	s.unsigned(&v.client)
+	s.frames(&v.asked, &v.rst)
+}
+
 func (w *serviceDied) Case(c *tracker.Case) {
-	i := endingReset(c)
+	i := w.endingReset()
 	if i < 0 || c.Trail.Events[i].From != tracker.Server {
 		return
 	}
@@ -85,10 +91,19 @@ func (w *serviceDied) Case(c *tracker.Case) {
 	default:
 		return
 	}
-	if p := latest(c.Trail.Events, i, own); p != nil {
-		v.asked = p.Frame
+	if p := max(w.trail.before[0], w.trail.before[1]); p >= 0 {
+		v.asked = c.Trail.Events[p].Frame
 	}
 	w.bag.AddAt(w.server, c.Addr(tracker.Server), c, r.Time, r.Time, v, nil)
+}
+
+// both reports whether there are as many resets as an end takes, and a refusal.
+func (w *serviceDied) both(all []Item[lastRst]) bool {
+	refused := 0
+	for i := range all {
+		refused += one(all[i].V.refused)
+	}
+	return refused > 0 && len(all)-refused >= max(w.count, 1)
 }
 
 // outage is one instant at which a service ended.
@@ -102,6 +117,9 @@ type outage struct {
 
 func (w *serviceDied) Findings(x *Context) {
 	for _, g := range w.bag.Groups(x) {
+		if !w.both(g.Items) {
+			continue
+		}
 		slices.SortStableFunc(g.Items, func(a, b Item[lastRst]) int {
 			return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.V.rst, b.V.rst))
 		})

@@ -23,10 +23,11 @@ var StaleSyn = &Detector{
 		"and needs nothing if it is rare; if the client is a scanner, see who runs it. The server loses nothing: the RST frees its entry in SYN-RECEIVED at once.",
 	Sources: []string{"RFC 9293 section 3.5 figure 8, section 3.10.7.3", "RFC 8305", "Linux tcp_rcv_synsent_state_process, tcp_v4_send_reset"},
 	Signs:   tracker.SignRst,
-	New:     func(*Setup) Watcher { return &staleSyn{} },
+	New:     func(s *Setup) Watcher { return &staleSyn{shared: s.shared} },
 }
 
 type staleSyn struct {
+	*shared
 	bag Bag[netip.AddrPort, rejectedAnswer]
 }
 
@@ -65,7 +66,7 @@ func answersSyn(answer, syn *tracker.Event) bool {
 }
 
 func (w *staleSyn) Case(c *tracker.Case) {
-	if !c.Has(tracker.SignSyn) || c.Has(tracker.SignSelf) {
+	if !c.Has(tracker.SignSyn) || c.Has(tracker.SignSelf) || w.trail.bare[tracker.Client] == 0 {
 		return
 	}
 	syn, answer, rst := rejection(c)

@@ -33,11 +33,12 @@ var TcpkillLike = &Detector{
 	Signs:   tracker.SignRst,
 	Lowered: Backwards,
 	New: func(s *Setup) Watcher {
-		return &tcpkill{count: s.Count("count"), window: s.Span("window")}
+		return &tcpkill{shared: s.shared, count: s.Count("count"), window: s.Span("window")}
 	},
 }
 
 type tcpkill struct {
+	*shared
 	count  int
 	window int64
 	bag    Bag[clientServer, ladder]
@@ -61,13 +62,10 @@ type ladder struct {
 const maxRung = 32
 
 func (w *tcpkill) Case(c *tracker.Case) {
-	if c.Has(tracker.SignSelf) {
+	if c.Has(tracker.SignSelf) || w.trail.bares() < w.count {
 		return
 	}
 	ev := c.Trail.Events
-	if bareResets(ev) < w.count {
-		return
-	}
 	var best []*tracker.Event
 	var from *tracker.Event
 	for i := range ev {
@@ -96,16 +94,6 @@ func (w *tcpkill) Case(c *tracker.Case) {
 		}
 		return proof
 	})
-}
-
-// bareResets counts the RSTs without ACK: most lives have one, or none.
-func bareResets(ev []tracker.Event) (n int) {
-	for i := range ev {
-		if e := &ev[i]; own(e) && e.Rst() && !e.Has(capture.ACK) {
-			n++
-		}
-	}
-	return n
 }
 
 // climb returns the RSTs on the ladder of the segment i, each rung once, that

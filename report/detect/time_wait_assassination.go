@@ -40,11 +40,12 @@ isn 50000 9000
 	Swallows: []string{"port-reuse-in-time-wait"},
 	Lowered:  Backwards,
 	New: func(s *Setup) Watcher {
-		return &assassination{wait: s.TimeWait, again: map[uint64]reopening{}}
+		return &assassination{shared: s.shared, wait: s.TimeWait, again: map[uint64]reopening{}}
 	},
 }
 
 type assassination struct {
+	*shared
 	wait  int64
 	bag   Bag[uint64, shortWait]
 	again map[uint64]reopening // by the frame of the RST
@@ -80,7 +81,7 @@ func (w *assassination) Case(c *tracker.Case) {
 	if c.Has(tracker.SignOpening) {
 		w.noteAgain(c)
 	}
-	if !c.Has(tracker.SignRst) {
+	if !c.Has(tracker.SignRst) || w.trail.bares() == 0 {
 		return
 	}
 	ev := c.Trail.Events
