@@ -16,6 +16,7 @@ type Tracker struct {
 	obs     Observer
 	table   table
 	alarms  alarms
+	brood   brood
 	census  census
 	usage   journal
 	counts  Usage
@@ -88,6 +89,7 @@ func New(cfg Config, obs Observer) *Tracker {
 	t.trails.trailFor = obs.Trails
 	t.draws = obs.Transition == nil && obs.Step == nil && !cfg.Unsketched
 	t.alarms.shift = alarmShift
+	t.brood.due = math.MaxInt64
 	t.folds.shift = uint(max(0, bits.Len64(cfg.Fold)-6))
 	t.nextAlarm, t.foldNext = math.MinInt64, 1<<t.folds.shift
 	t.folds.today = t.folds.day(0)

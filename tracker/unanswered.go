@@ -16,7 +16,7 @@ type silence [2][2][2]struct {
 
 // unanswered ends the embryo at r, of which such a life came before, as the other
 // way of expireEmbryo does. It reports whether it could.
-func (t *Tracker) unanswered(r ref, due int64) bool {
+func (t *Tracker) unanswered(r ref, hash uint32, due int64) bool {
 	x := t.table.embryos.at(r&indexMask - 1)
 	if !t.draws || !t.flooded || t.obs.Zeek || x.id > idMask {
 		return false
@@ -64,7 +64,7 @@ func (t *Tracker) unanswered(r ref, due int64) bool {
 	}
 	i := t.table.stubs.take()
 	*t.table.stubs.at(i) = stub{uint64(o.shape)<<idBits | x.id, x.name, x.seq}
-	t.table.move(k.Hash(), r, kindStub|(i+1))
+	t.table.move(hash, r, kindStub|(i+1))
 	t.table.embryos.put(r&indexMask - 1)
 	return true
 }
