@@ -78,7 +78,7 @@ const noState step8 = 0xff
 func (t *Tracker) shard(index, of uint32, o Observer) {
 	t.index, t.of = index, of
 	t.bound.set(&t.cfg, int(of))
-	t.obs.Transition, t.obs.Case, t.obs.Cases = nil, nil, nil
+	t.obs.Transition, t.obs.Case, t.obs.Cases, t.obs.SilentCase, t.obs.SilentLife = nil, nil, nil, nil, nil
 	t.census.t = t
 	t.usage.workers = of
 	if o.Transition != nil {

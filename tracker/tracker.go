@@ -31,8 +31,10 @@ type Tracker struct {
 	told    Case // reused, as last
 	last    Life
 	stages  stages
-	silence silence
-	draws   bool // ordinary lives are sketched
+	silence silence // of those that ran out
+	waiting silence // of those that are left when the capture ends
+	quiet   Silent  // reused
+	draws   bool    // ordinary lives are sketched
 	// Only for Observer.Step: what elapsed since the last step, by slot, and of
 	// folded lives, by id.
 	timers  map[uint32][]Transition
