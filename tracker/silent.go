@@ -46,9 +46,10 @@ func (s *Silent) Case(c *Case, l *Life) {
 }
 
 // hear makes t.quiet the life of x, which is like others.
-func (t *Tracker) hear(o *alike, x *embryo, k *capture.Key) {
+func (t *Tracker) hear(o *alike, x *embryo) {
 	s := &t.quiet
-	s.ID, s.Key, s.Client, s.Time, s.Frame, s.Now = x.id, *k, x.side, x.time, x.frame, t.now
+	t.table.putKey(&s.Key, &x.name, x.v6)
+	s.ID, s.Client, s.Time, s.Frame, s.Now = x.id, x.side, x.time, x.frame, t.now
 	s.TSVal, s.MSS, s.VLAN, s.Opts, s.WScale, s.TTL, s.Alike = x.tsVal, x.mss, x.vlan, x.opts, x.wScale, x.ttl, &o.life
 	if s.Signs = o.signs | SignBare; x.opts&(capture.OptWScale|capture.OptSACKOK) != 0 {
 		s.Signs |= SignOpening // see opening
@@ -99,8 +100,7 @@ func (t *Tracker) tellEmbryo(x *embryo, asCase bool, o *Observer) bool {
 		a.signs = SignLife | e.conn.signs(&a.life)
 		t.release(slot)
 	}
-	k := t.table.key(&x.name, x.v6)
-	t.hear(a, x, &k)
+	t.hear(a, x)
 	t.tellSilent(x, asCase, !asCase, o)
 	return true
 }

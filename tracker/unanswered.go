@@ -31,15 +31,14 @@ func (t *Tracker) unanswered(r ref, hash uint32, due int64) bool {
 	if o.shape == 0 {
 		return false
 	}
-	k := t.table.key(&x.name, x.v6)
 	t.census.move(SynSent, Confirmed, Closed, Elapsed, due)
-	h := held{x.held, uint32(x.frame)}
-	t.usage.change(&subject{key: k, client: x.side, first: x.frame}, &h, moment{time: due, where: x.frame, life: lifeID(x.id, 0), timer: gainTimer}, 0)
+	m := moment{time: due, where: x.frame<<portBits | uint64(x.name.port(x.side)), life: lifeID(x.id, 0), timer: gainTimer}
+	t.usage.out(&x.held, &m, x.held.what.in())
 	if t.of <= 1 && t.usage.full() {
 		t.count()
 	}
 	if t.obs.Case != nil || t.obs.Life != nil {
-		t.hear(o, x, &k)
+		t.hear(o, x)
 		t.tellSilent(x, true, true, &t.obs)
 	}
 	i := t.table.stubs.take()

@@ -47,8 +47,8 @@ func (g *Engine) Silent(s *tracker.Silent) {
 // fillSilent is fill for a silent life, as far as it is asked for.
 func (s *slip) fillSilent(l *tracker.Silent) {
 	*s = slip{}
-	s.client, s.from, s.v4 = octetsOf(&l.Key, l.Client)
-	s.octets, s.port, s.listener.v4 = octetsOf(&l.Key, l.Client^1)
+	s.from, s.v4 = putEnd(&s.client, &l.Key, l.Client)
+	s.port, s.listener.v4 = putEnd(&s.octets, &l.Key, l.Client^1)
 	s.host = [2]uint64{octetsKey(&s.client, s.v4), octetsKey(&s.octets, s.listener.v4)}
 	s.ID, s.signs = l.ID, l.Signs
 	s.start, s.end, s.first, s.age = l.Time, l.Time, l.Frame, l.Now-l.Time
@@ -56,19 +56,20 @@ func (s *slip) fillSilent(l *tracker.Silent) {
 	s.opts[tracker.Client] = l.Opts
 }
 
-// octetsOf are those of one end's address as netip has them, its port, and whether it
-// is IPv4.
-func octetsOf(k *capture.Key, side uint8) (b [16]byte, port uint16, v4 bool) {
+// putEnd writes the octets of one end's address, as netip has them, and returns its port
+// and whether it is IPv4. They are zero before.
+func putEnd(b *[16]byte, k *capture.Key, side uint8) (port uint16, v4 bool) {
 	a, port := &k.Lo, k.LoPort
 	if side != 0 {
 		a, port = &k.Hi, k.HiPort
 	}
 	if k.V6 {
-		return *a, port, false
+		*b = *a
+		return port, false
 	}
 	b[10], b[11] = 0xff, 0xff
 	copy(b[12:], a[:4])
-	return b, port, true
+	return port, true
 }
 
 // clientAddr is the client's address for people.
