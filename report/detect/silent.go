@@ -149,6 +149,7 @@ func (t *table[V]) touch(key uint64) uint64 {
 
 func (w *flood) silents(lives []slip) {
 	var server netip.AddrPort
+	of := uint32(0) // whose that is
 	for i := range lives {
 		s := &lives[i]
 		open := s.age < decided
@@ -156,8 +157,8 @@ func (w *flood) silents(lives []slip) {
 		if open {
 			continue
 		}
-		if i == 0 || s.server == 0 || s.server != lives[i-1].server || !server.IsValid() {
-			server = s.listener.addr()
+		if s.server == 0 || s.server != of {
+			server, of = s.listener.addr(), s.server
 		}
 		v := tried{client: s.host[tracker.Client], made: s.opts[tracker.Client] == 0, young: s.age < settled, syn: s.first}
 		w.bag.addSilent(server, s, v)
