@@ -34,6 +34,7 @@ type Report struct {
 	census   *census // of the selection; nil when the tracker's own is right
 	findings findings
 	capture  *Capture
+	quiet    tracker.Life // a silent one that is shown; reused
 	err      error
 }
 
@@ -49,6 +50,7 @@ type sink struct {
 	Formatter
 	w     *bufio.Writer
 	parts Parts
+	pass  passer // the Formatter, or nil
 }
 
 // New makes a report. Nothing is written before Begin.
@@ -57,7 +59,7 @@ func New(opts Options) *Report {
 	for _, o := range opts.Outputs {
 		e := &Env{W: bufio.NewWriterSize(o.W, outputBuffer), Parts: o.Parts, Style: opts.Style}
 		e.Color = o.Color
-		s := sink{o.Format.New(e), e.W, o.Parts}
+		s := sink{Formatter: o.Format.New(e), w: e.W, parts: o.Parts}
 		if o.Format.Whole {
 			s.parts = 0 // it makes its own rows
 		}
@@ -103,6 +105,7 @@ func (r *Report) Observer() tracker.Observer {
 	if r.findings.engine != nil {
 		o.Case, o.Cases, o.Trails = r.examine, r.cases, r.findings.engine.Trails()
 	}
+	r.silence(&o)
 	return o
 }
 

@@ -73,12 +73,12 @@ type serviceKey struct {
 
 // server makes k the end of a life's Key that is not the client. It is written in
 // place: to copy what was just written in parts is slow.
-func (k *serviceKey) server(l *tracker.Life) {
-	if l.Client != 0 {
-		k.ip, k.port, k.v6 = l.Key.Lo, l.Key.LoPort, l.Key.V6
+func (k *serviceKey) server(of *capture.Key, client uint8) {
+	if client != 0 {
+		k.ip, k.port, k.v6 = of.Lo, of.LoPort, of.V6
 		return
 	}
-	k.ip, k.port, k.v6 = l.Key.Hi, l.Key.HiPort, l.Key.V6
+	k.ip, k.port, k.v6 = of.Hi, of.HiPort, of.V6
 }
 
 func (k *serviceKey) end() netip.AddrPort {
@@ -122,7 +122,7 @@ func (s *services) add(l *tracker.Life) {
 	s.noted = s.noted[:len(s.noted)+1]
 	n := &s.noted[len(s.noted)-1]
 	n.rtt = l.HandshakeRTT
-	n.key.server(l)
+	n.key.server(&l.Key, l.Client)
 	n.close, n.reset, n.client, n.server, n.midstream = l.Close, l.ResetAs, l.Ends[0].State, l.Ends[1].State, l.Midstream
 	if l.Resumes && s.all { // what was told of it before is taken back
 		k := n.key

@@ -33,6 +33,18 @@ func (h *best[T]) beyond(rank uint64) bool {
 	return len(h.heap) >= h.n && (h.n == 0 || rank < h.heap[0].rank)
 }
 
+// past reports whether x is not among the first n so far.
+func (h *best[T]) past(x *T) bool {
+	if len(h.heap) < h.n {
+		return false
+	}
+	if h.n == 0 {
+		return true
+	}
+	rank, last := h.rank(x), h.heap[0]
+	return rank < last.rank || rank == last.rank && h.cmp(x, &h.all[last.at]) >= 0
+}
+
 // offer copies x if it is among the first n so far.
 func (h *best[T]) offer(x *T) {
 	p := place{at: uint32(len(h.all))}
@@ -124,8 +136,11 @@ const healthy = tracker.SignLife | tracker.SignSyn | tracker.SignDone | tracker.
 // place fills in what the orders look at, fill the rest, too.
 func (r *row) place(c *Conn) {
 	r.id, r.incarnation, r.duration, r.close = c.ID, c.Incarnation, max(c.End-c.Start, 0), c.Close
-	r.odd = uint8(bits.OnesCount32(uint32(c.Signs &^ healthy)))
+	r.odd = oddOf(c.Signs)
 }
+
+// oddOf counts the signs that healthy connections do not show.
+func oddOf(s tracker.Sign) uint8 { return uint8(bits.OnesCount32(uint32(s &^ healthy))) }
 
 func (r *row) fill(c *Conn) {
 	r.place(c)
@@ -250,14 +265,14 @@ func (t *top) offer(c *Conn) {
 	x.place(c)
 	if c.Known {
 		x.worst, x.count = c.Worst, uint8(min(len(c.Findings), 255))
-		if !t.list.beyond(findingsRank(x)) {
+		if !t.list.past(x) {
 			x.fill(c)
 			t.list.offer(x)
 		}
 		return
 	}
 	early := &t.early[x.close]
-	p, e := !t.plain.beyond(interestRank(&x.row)), !early.beyond(signsRank(&x.row))
+	p, e := !t.plain.past(&x.row), !early.past(&x.row)
 	if !p && !e {
 		return
 	}

@@ -48,15 +48,10 @@ func (t *Tracker) sketched(s *capture.Segment) bool {
 }
 
 // hatch makes a sketch of the embryo at r, if its SYN is ordinary, and returns where.
-// 0 as the hash asks for the key's.
 func (t *Tracker) hatch(r ref, hash uint32) ref {
 	x := *t.table.embryos.at(r&indexMask - 1)
 	if !t.draws {
 		return 0
-	}
-	if hash == 0 {
-		key := t.table.key(&x.name, x.v6)
-		hash = key.Hash()
 	}
 	s := t.synOf(&x, hash)
 	from := t.firstTurn(&s)

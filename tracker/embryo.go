@@ -46,31 +46,55 @@ func (t *Tracker) conceives(s *capture.Segment) bool {
 		s.Mark&(capture.Unselected|capture.BadChecksum|capture.Quoted|capture.Cut) == 0
 }
 
-// conceive begins a life with its SYN: it is applied to an entry, which is
-// forgotten again.
+// conceive begins a life with its SYN.
 func (t *Tracker) conceive(s *capture.Segment) {
+	id := t.number(s)
+	t.totals.Lives++
+	t.totals.Segments++
+	t.begin(s.Frame)
+	var h held
+	if t.draws {
+		h = t.attempt(s, id)
+	} else {
+		h = t.attemptInFull(s, id)
+	}
+	i := t.table.embryos.take()
+	x := t.table.embryos.at(i)
+	x.id, x.time, x.frame, x.name = id, s.Time, s.Frame, t.table.named(&s.Key)
+	x.held, x.seq, x.tsVal, x.tsEcr, x.ack = h.heldBrief, s.Seq, s.TSVal, s.TSEcr, s.Ack
+	x.window, x.ipID, x.mss, x.vlan, x.hdrLen = s.Window, s.IPID, s.MSS, s.VLAN, s.HdrLen
+	x.flags, x.opts, x.wScale, x.ttl, x.side, x.mark, x.v6 = s.Flags, s.Opts, s.WScale, s.TTL, s.Side, s.Mark, s.Key.V6
+	r := kindEmbryo | (i + 1)
+	t.table.insert(s.Hash, r)
+	due := x.due()
+	if !t.brood.add(due, expected{id, r, s.Hash}) {
+		t.alarms.add(due, id, r)
+	}
+	t.nextAlarm = min(t.nextAlarm, due)
+}
+
+// attempt counts a life that begins with its SYN as Conn.apply would.
+func (t *Tracker) attempt(s *capture.Segment, id uint64) (h held) {
+	t.census.add(Closed, Presumed, s.Time)
+	t.census.add(Closed, Presumed, s.Time)
+	t.census.move(Closed, Presumed, SynSent, Confirmed, s.Time)
+	x := subject{key: s.Key, first: s.Frame, client: s.Side, syn: true}
+	t.usage.change(&x, &h, moment{time: s.Time, where: s.Frame, life: lifeID(id, 0)}, inAttempts)
+	return h
+}
+
+// attemptInFull applies the SYN to an entry, which is forgotten again.
+func (t *Tracker) attemptInFull(s *capture.Segment, id uint64) held {
 	e := &t.scratch
 	*e = entry{}
 	c := &e.conn
-	c.Key, c.continues = s.Key, -1
+	c.Key, c.id, c.continues = s.Key, id, -1
 	e.stream, e.whole = OpenStream(s), OpenCompleteness(s)
-	c.id = t.number(s)
-	t.totals.Lives++
-	t.totals.Segments++
 	t.enlist(c, s)
-	t.begin(s.Frame)
 	c.apply(&t.k, s)
-	i := t.table.embryos.take()
-	r := kindEmbryo | (i + 1)
 	t.transitions()
 	t.usage.follow(c, &e.held, &t.k)
-	x := t.table.embryos.at(i)
-	*x = embryo{id: c.id, time: s.Time, frame: s.Frame, name: t.table.named(&s.Key), seq: s.Seq, tsVal: s.TSVal, tsEcr: s.TSEcr, ack: s.Ack,
-		held: e.held.heldBrief, window: s.Window, ipID: s.IPID, mss: s.MSS, vlan: s.VLAN, hdrLen: s.HdrLen, flags: s.Flags, opts: s.Opts,
-		wScale: s.WScale, ttl: s.TTL, side: s.Side, mark: s.Mark, v6: s.Key.V6}
-	t.table.insert(s.Hash, r)
-	t.alarms.add(c.due(), c.id, r)
-	t.nextAlarm = min(t.nextAlarm, c.due())
+	return e.held
 }
 
 // synOf is the SYN of an embryo.
@@ -133,13 +157,18 @@ func (t *Tracker) release(slot uint32) {
 
 // expireEmbryo ends an embryo whose SYN was not repeated: it is told of, and
 // folded.
-func (t *Tracker) expireEmbryo(r ref, due int64) {
-	if t.unanswered(r, due) {
+func (t *Tracker) expireEmbryo(r ref, hash uint32, due int64) {
+	if t.unanswered(r, hash, due) {
 		return
 	}
+	if !t.flooded {
+		if at := t.hatch(r, hash); at != 0 {
+			t.ring(at, due)
+			return
+		}
+	}
 	x := *t.table.embryos.at(r&indexMask - 1)
-	k := t.table.key(&x.name, x.v6)
-	slot := t.bear(r, k.Hash())
+	slot := t.bear(r, hash)
 	e := t.table.at(slot)
 	e.queued = 0
 	e.conn.expire(&t.k, due)

@@ -58,6 +58,7 @@ const (
 	chunkOctets    = 64
 	bucketOctets   = 8
 	agendaOctets   = 64
+	litterOctets   = 1000
 	notebookOctets = 64
 	dossierOctets  = 848
 	rareOctets     = 768
@@ -71,7 +72,7 @@ const (
 func (t *Tracker) octets() int64 {
 	n := int64(t.table.entries.n)*entryOctets + int64(t.table.residues.n)*residueOctets + int64(t.table.stubs.n)*stubOctets +
 		int64(t.table.embryos.n)*embryoOctets + int64(t.table.wide.n)*addrsOctets + int64(t.table.cells)*bucketOctets +
-		int64(t.alarms.agendas.n)*agendaOctets + int64(t.table.parcels.n)*chunkOctets + int64(t.shelves.n)*notebookOctets +
+		int64(t.alarms.agendas.n)*agendaOctets + int64(t.brood.litters.n)*litterOctets + int64(t.table.parcels.n)*chunkOctets + int64(t.shelves.n)*notebookOctets +
 		int64(t.table.sketches.n)*sketchOctets + int64(t.table.sketches.more.n)*strokesOctets
 	if t.obs.Case != nil {
 		n += int64(t.table.entries.n)*notebookOctets + int64(t.trails.leaves.used)*leafOctets +

@@ -94,7 +94,11 @@ func (t *Tracker) tellLeft(x leftover, asCase bool, o Observer) {
 		slot = t.open(x.at)
 		defer t.shut(slot)
 	case kindEmbryo:
-		slot = t.gestate(t.table.embryos.at(x.at&indexMask-1), 0)
+		y := t.table.embryos.at(x.at&indexMask - 1)
+		if t.tellEmbryo(y, asCase, &o) {
+			return
+		}
+		slot = t.gestate(y, 0)
 		defer t.release(slot)
 	}
 	e := t.table.at(slot)

@@ -64,10 +64,21 @@ func (p *Parallel) tell() {
 		}
 		at[of]++
 		j := p.ready[of]
-		if !best.life {
+		switch best.kind {
+		case itemTransition:
 			s := &j.steps[best.index]
 			s.ID = p.numbers.of(s.ID)
 			p.obs.Transition(s)
+			continue
+		case itemSilent:
+			s := &j.silent[best.index]
+			s.ID = p.numbers.of(s.ID)
+			if p.obs.Case != nil {
+				p.obs.SilentCase(s)
+			}
+			if p.obs.Life != nil {
+				p.obs.SilentLife(s)
+			}
 			continue
 		}
 		l := &j.lives[best.index]

@@ -50,6 +50,10 @@ type Observer struct {
 	// Case: the same life, with its trail and its ends' accounts, for those who
 	// diagnose it; told before Life, and valid during the call.
 	Case func(*Case)
+	// SilentCase, SilentLife: in place of Case and Life, of a life of one SYN that
+	// nobody answered, where a Silent says all that is wanted of it; valid during the
+	// call. The tracker is free to tell any such life by the others.
+	SilentCase, SilentLife func(*Silent)
 	// Trails are the signs of which a life has to show one for the trail of its
 	// case to be told; none asks for all trails.
 	Trails Sign

@@ -144,6 +144,7 @@ func (p *Parallel) Finish() {
 			p.obs.Life(l)
 		}
 	}
+	o.SilentCase, o.SilentLife = p.renamed(o.SilentCase), p.renamed(o.SilentLife)
 	for _, x := range order {
 		p.workers[x.worker].tellLeft(x, true, o)
 	}
@@ -172,6 +173,17 @@ func (p *Parallel) tellCase(c *Case) {
 	p.rename(&l)
 	c.Life = &l
 	p.obs.Case(c)
+}
+
+// renamed gives those that it tells of the numbers in place of the names.
+func (p *Parallel) renamed(tell func(*Silent)) func(*Silent) {
+	if tell == nil {
+		return nil
+	}
+	return func(s *Silent) {
+		s.ID = p.numbers.of(s.ID)
+		tell(s)
+	}
 }
 
 // rename gives a life the numbers in place of the names.

@@ -125,7 +125,15 @@ func (t *Tracker) advance(now int64) {
 	}
 	t.alarms.turn(now, t.dueOf)
 	q := &t.alarms.now
-	for len(*q) > 0 && (*q)[0].due <= now {
+	for {
+		rings := len(*q) > 0 && (*q)[0].due <= now
+		if t.brood.due <= now && (!rings || t.brood.before(&(*q)[0])) {
+			t.runOut()
+			continue
+		}
+		if !rings {
+			break
+		}
 		a := q.pop()
 		if at, _, ok := t.dueOf(a.ref); !ok || at != a.due {
 			continue // a later alarm took its place
@@ -135,13 +143,9 @@ func (t *Tracker) advance(now int64) {
 		t.instant.phase, t.instant.at, t.instant.id = ringing, a.due, a.id
 		switch a.ref & kindMask {
 		case kindEmbryo:
-			if !t.flooded {
-				if r := t.hatch(a.ref, 0); r != 0 {
-					t.ring(r, a.due)
-					continue
-				}
-			}
-			t.expireEmbryo(a.ref, a.due)
+			x := t.table.embryos.at(a.ref&indexMask - 1)
+			k := t.table.key(&x.name, x.v6)
+			t.expireEmbryo(a.ref, k.Hash(), a.due)
 			continue
 		case kindResidue:
 			t.expireFolded(a.ref, a.due)
@@ -162,7 +166,7 @@ func (t *Tracker) advance(now int64) {
 		}
 		t.after(e, slot)
 	}
-	t.nextAlarm = t.alarms.next()
+	t.nextAlarm = t.nextDue()
 }
 
 // dueOf tells when an alarm of r is due, and the id of its life.

@@ -163,6 +163,13 @@ func (t *table) named(k *capture.Key) name {
 }
 
 func (t *table) key(n *name, v6 bool) (k capture.Key) {
+	t.putKey(&k, n, v6)
+	return k
+}
+
+// putKey writes the Key in place: to copy what was just written in parts is slow.
+func (t *table) putKey(k *capture.Key, n *name, v6 bool) {
+	*k = capture.Key{}
 	k.LoPort, k.HiPort, k.V6 = uint16(n.ports>>16), uint16(n.ports), v6
 	if v6 {
 		w := t.wide.at(n.a)
@@ -171,7 +178,14 @@ func (t *table) key(n *name, v6 bool) (k capture.Key) {
 		binary.BigEndian.PutUint32(k.Lo[:], n.a)
 		binary.BigEndian.PutUint32(k.Hi[:], n.b)
 	}
-	return k
+}
+
+// port is that of one side.
+func (n *name) port(side uint8) uint16 {
+	if side == 0 {
+		return uint16(n.ports >> 16)
+	}
+	return uint16(n.ports)
 }
 
 // shape is what of an entry is alike in many.

@@ -12,6 +12,7 @@ type transcript struct {
 	lives  []Life
 	cases  []Case // of the lives, where asked for; the trails lie in events and quotes
 	trails []span
+	silent []Silent // lives that are told as such
 	events []Event
 	quotes []capture.Quote
 	gains  usageLog
@@ -22,6 +23,7 @@ type span struct{ event, quote int }
 
 func (j *transcript) reset() {
 	j.items, j.moves, j.opened, j.steps, j.lives = j.items[:0], j.moves[:0], j.opened[:0], j.steps[:0], j.lives[:0]
+	j.silent = j.silent[:0]
 	j.cases, j.trails, j.events, j.quotes = j.cases[:0], j.trails[:0], j.events[:0], j.quotes[:0]
 	j.gains.empty()
 }
@@ -57,12 +59,20 @@ func (m *instant) before(o *instant) bool {
 	return m.id < o.id
 }
 
-// item is one thing to be told: a transition, or a life.
+// item is one thing to be told.
 type item struct {
 	instant
-	life  bool
+	kind  itemKind
 	index uint32
 }
+
+type itemKind uint8
+
+const (
+	itemTransition itemKind = iota
+	itemLife
+	itemSilent
+)
 
 // move is one change of the census. An endpoint that is new has no from.
 type move struct {
@@ -78,12 +88,12 @@ const noState step8 = 0xff
 func (t *Tracker) shard(index, of uint32, o Observer) {
 	t.index, t.of = index, of
 	t.bound.set(&t.cfg, int(of))
-	t.obs.Transition, t.obs.Case, t.obs.Cases = nil, nil, nil
+	t.obs.Transition, t.obs.Case, t.obs.Cases, t.obs.SilentCase, t.obs.SilentLife = nil, nil, nil, nil, nil
 	t.census.t = t
 	t.usage.workers = of
 	if o.Transition != nil {
 		t.obs.Transition = func(x *Transition) {
-			t.log.items = append(t.log.items, item{t.instant, false, uint32(len(t.log.steps))})
+			t.log.items = append(t.log.items, item{t.instant, itemTransition, uint32(len(t.log.steps))})
 			t.log.steps = append(t.log.steps, *x)
 		}
 	}
@@ -102,8 +112,15 @@ func (t *Tracker) shard(index, of uint32, o Observer) {
 			t.log.trails = append(t.log.trails, span{len(t.log.events), len(t.log.quotes)})
 			t.log.cases = append(t.log.cases, Case{})
 		}
-		t.log.items = append(t.log.items, item{t.instant, true, uint32(len(t.log.lives))})
+		t.log.items = append(t.log.items, item{t.instant, itemLife, uint32(len(t.log.lives))})
 		t.log.lives = append(t.log.lives, *l)
+	}
+	if (o.Case == nil || o.SilentCase != nil) && o.SilentLife != nil {
+		t.obs.SilentCase = func(*Silent) {} // with its life
+		t.obs.SilentLife = func(s *Silent) {
+			t.log.items = append(t.log.items, item{t.instant, itemSilent, uint32(len(t.log.silent))})
+			t.log.silent = append(t.log.silent, *s)
+		}
 	}
 }
 

@@ -28,6 +28,20 @@ func outcomes(all []*capture.Batch, n int, cfg tracker.Config, o tracker.Observe
 			say("case %+v %+v", l, k)
 		}
 	}
+	if o.SilentCase != nil { // say them all the same
+		o.SilentCase = func(s *tracker.Silent) {
+			var l tracker.Life
+			s.Life(&l)
+			o.Case(asCase(s, &l))
+		}
+		count := o.SilentLife
+		o.SilentLife = func(s *tracker.Silent) {
+			count(s)
+			var l tracker.Life
+			s.Life(&l)
+			o.Life(&l)
+		}
+	}
 	p := tracker.NewParallel(cfg, n, o)
 	for _, b := range all {
 		p.Process(b)
@@ -45,6 +59,13 @@ func outcomes(all []*capture.Batch, n int, cfg tracker.Config, o tracker.Observe
 		say("service %v %s %s %s", x.Server, peakText(&x.TimeWait), peakText(&x.Attempts), peakText(&x.Answered))
 	}
 	return out, sketched
+}
+
+// asCase is the case of a silent life.
+func asCase(s *tracker.Silent, l *tracker.Life) *tracker.Case {
+	c := &tracker.Case{Idle: 1, IdleFrames: [2]uint64{1, 1}, Ends: [2]tracker.Account{{Lost: 1}, {Lost: 1}}} // of another before
+	s.Case(c, l)
+	return c
 }
 
 // Whether lives are sketched shows nowhere.
@@ -309,6 +330,17 @@ func TestFloodIsToldTheSame(t *testing.T) {
 		for _, workers := range []int{1, 2} {
 			if got, _ := outcomes(all, workers, cfg, tracker.Observer{Trails: trails}); !slices.Equal(got, want) {
 				t.Fatalf("%d workers: %s", workers, diff.Diff(want, got))
+			}
+			if trails != tracker.SignRst {
+				continue // a Silent has no trail
+			}
+			silent := 0
+			o := tracker.Observer{Trails: trails, SilentCase: func(*tracker.Silent) {}, SilentLife: func(*tracker.Silent) { silent++ }}
+			if got, _ := outcomes(all, workers, cfg, o); !slices.Equal(got, want) {
+				t.Fatalf("%d workers, silent: %s", workers, diff.Diff(want, got))
+			}
+			if silent < 10_000 {
+				t.Errorf("%d workers: %d lives were told as silent ones", workers, silent)
 			}
 		}
 	}

@@ -206,7 +206,9 @@ func (t *table) roomFor(n int) []bucket {
 		*fresh = large[bucket](n * tableParts)
 	}
 	cells := (*fresh)[:n:n]
-	*fresh = (*fresh)[n:]
+	if *fresh = (*fresh)[n:]; len(*fresh) == 0 {
+		*fresh = nil // or it would go on to hold what all parts have left
+	}
 	return cells
 }
 

@@ -16,6 +16,7 @@ type Tracker struct {
 	obs     Observer
 	table   table
 	alarms  alarms
+	brood   brood
 	census  census
 	usage   journal
 	counts  Usage
@@ -30,8 +31,10 @@ type Tracker struct {
 	told    Case // reused, as last
 	last    Life
 	stages  stages
-	silence silence
-	draws   bool // ordinary lives are sketched
+	silence silence // of those that ran out
+	waiting silence // of those that are left when the capture ends
+	quiet   Silent  // reused
+	draws   bool    // ordinary lives are sketched
 	// Only for Observer.Step: what elapsed since the last step, by slot, and of
 	// folded lives, by id.
 	timers  map[uint32][]Transition
@@ -89,6 +92,7 @@ func New(cfg Config, obs Observer) *Tracker {
 	t.trails.trailFor = obs.Trails
 	t.draws = obs.Transition == nil && obs.Step == nil && !cfg.Unsketched
 	t.alarms.shift = alarmShift
+	t.brood.due = math.MaxInt64
 	t.folds.shift = uint(max(0, bits.Len64(cfg.Fold)-6))
 	t.nextAlarm, t.foldNext = math.MinInt64, 1<<t.folds.shift
 	t.folds.today = t.folds.day(0)

@@ -8,63 +8,42 @@ import "tcpstate/capture"
 
 // silence is what all lives of one SYN that nobody answered have in common: by the
 // client's side, whether it offered a window scale, and whether it is IPv6.
-type silence [2][2][2]struct {
+type silence [2][2][2]alike
+
+type alike struct {
 	shape uint32 // of the stub; 0: none came yet
 	signs Sign
 	life  Life
 }
 
+func (a *silence) of(x *embryo) *alike {
+	return &a[x.side&1][x.opts/capture.OptWScale&1][b2i(x.v6)]
+}
+
 // unanswered ends the embryo at r, of which such a life came before, as the other
 // way of expireEmbryo does. It reports whether it could.
-func (t *Tracker) unanswered(r ref, due int64) bool {
+func (t *Tracker) unanswered(r ref, hash uint32, due int64) bool {
 	x := t.table.embryos.at(r&indexMask - 1)
 	if !t.draws || !t.flooded || t.obs.Zeek || x.id > idMask {
 		return false
 	}
-	o := &t.silence[x.side&1][x.opts/capture.OptWScale&1][b2i(x.v6)]
+	o := t.silence.of(x)
 	if o.shape == 0 {
 		return false
 	}
-	k := t.table.key(&x.name, x.v6)
 	t.census.move(SynSent, Confirmed, Closed, Elapsed, due)
-	h := held{x.held, uint32(x.frame)}
-	t.usage.change(&subject{key: k, client: x.side, first: x.frame}, &h, moment{time: due, where: x.frame, life: lifeID(x.id, 0), timer: gainTimer}, 0)
+	m := moment{time: due, where: x.frame<<portBits | uint64(x.name.port(x.side)), life: lifeID(x.id, 0), timer: gainTimer}
+	t.usage.out(&x.held, &m, x.held.what.in())
 	if t.of <= 1 && t.usage.full() {
 		t.count()
 	}
-	l, c := &t.last, &t.told
 	if t.obs.Case != nil || t.obs.Life != nil {
-		*l = o.life
-		l.ID, l.Key, l.Start, l.End, l.FirstFrame, l.LastFrame, l.VLAN = x.id, k, x.time, x.time, x.frame, x.frame, x.vlan
-		l.Ends[Client].Addr, l.Ends[Server].Addr = k.End(x.side), k.End(x.side^1)
-		a := &l.Ends[Client]
-		if a.TTL, a.MSS = x.ttl, 0; x.opts&capture.OptMSS != 0 {
-			a.MSS = x.mss
-		}
-		if x.opts&capture.OptWScale != 0 {
-			a.WScale = int8(min(x.wScale, 14))
-		}
-	}
-	if t.obs.Case != nil {
-		c.Life, c.Now, c.Idle, c.IdleFrames, c.Ends = l, t.now, 0, [2]uint64{}, [2]Account{}
-		a := &c.Ends[Client]
-		a.Segments, a.LastAt, a.LastFrame, a.TTL, a.TTLSeen, a.SynOpts, a.SynTSVal = 1, x.time, x.frame, x.ttl, 1, x.opts, x.tsVal
-		if x.opts&capture.OptTS != 0 {
-			a.HasTS, a.MaxTSVal = true, x.tsVal
-		}
-		c.Signs = o.signs | opening(&c.Ends)
-		c.Trail.Events, c.Trail.Quotes, c.Trail.Missing = c.Trail.Events[:0], c.Trail.Quotes[:0], 0
-		if p := &t.trails; p.trailFor == 0 || c.Signs&p.trailFor != 0 {
-			c.Trail.Events = append(c.Trail.Events, x.event())
-		}
-		t.obs.Case(c)
-	}
-	if t.obs.Life != nil {
-		t.obs.Life(l)
+		t.hear(o, x)
+		t.tellSilent(x, true, true, &t.obs)
 	}
 	i := t.table.stubs.take()
 	*t.table.stubs.at(i) = stub{uint64(o.shape)<<idBits | x.id, x.name, x.seq}
-	t.table.move(k.Hash(), r, kindStub|(i+1))
+	t.table.move(hash, r, kindStub|(i+1))
 	t.table.embryos.put(r&indexMask - 1)
 	return true
 }
@@ -82,7 +61,7 @@ func (x *embryo) event() Event {
 // hush notes what e, of which the SYN x ran out and that is about to be folded as
 // it is, has in common with its like.
 func (t *Tracker) hush(e *entry, x *embryo) {
-	o := &t.silence[x.side&1][x.opts/capture.OptWScale&1][b2i(x.v6)]
+	o := t.silence.of(x)
 	if o.shape != 0 {
 		return
 	}

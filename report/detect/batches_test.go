@@ -89,7 +89,7 @@ func TestSlipsKeepTheSame(t *testing.T) {
 		batches.Case(c)
 	}
 	want, got := single.Kept(), batches.Kept()
-	if len(want) != 10 {
+	if len(want) != 11 {
 		t.Errorf("%d are compared", len(want))
 	}
 	for name := range want {
@@ -97,6 +97,88 @@ func TestSlipsKeepTheSame(t *testing.T) {
 			t.Errorf("%s: something else is kept", name)
 		}
 	}
+}
+
+// silentCase is the case of a silent life.
+func silentCase(s *tracker.Silent, syn tracker.Event) *tracker.Case {
+	c, l := &tracker.Case{}, &tracker.Life{}
+	s.Life(l)
+	s.Case(c, l)
+	syn.Time, syn.Frame, syn.Opts = s.Time, s.Frame, s.Opts
+	c.Trail.Events = []tracker.Event{syn}
+	return c
+}
+
+// Nor does it matter whether lives of one SYN that nobody answered come as cases.
+func TestSilentsFindTheSame(t *testing.T) {
+	like := casesOf(t, "stream 0 10.0.0.1:40000 → 10.0.0.2:80\n0 -- SYN 0 ->\n")[0]
+	other := []variety{{c: casesOf(t, ordinaryLife)[0], clients: 40, servers: 3, ports: 2, every: 1e6, n: 1},
+		{c: casesOf(t, resetLife)[0], clients: 40, servers: 3, ports: 2, every: 1e6, n: 5000}}
+	for seed := range uint64(4) {
+		r := rand.New(rand.NewPCG(3, seed))
+		o := detect.Options{TimeWait: 60e9, Values: detect.Values{"host-sweep.hosts": 3, "port-scan.ports": 3}}
+		silents, single := detect.New(o), detect.New(o)
+		single.OneByOne()
+		if !silents.Hears() {
+			t.Fatal("silent lives have to be told as cases")
+		}
+		const lives = 20_000
+		now := int64(playStart)
+		for i := range lives {
+			now += 1e6
+			if r.IntN(1<<(4*seed)) == 0 && seed > 0 {
+				c := other[r.IntN(2)].next()
+				c.Life.ID = uint64(i)
+				single.Case(c)
+				silents.Case(c)
+				continue
+			}
+			s := tracker.Silent{ID: uint64(i), Client: uint8(r.IntN(2)), Time: now, Frame: uint64(1 + i), TTL: 64, VLAN: capture.NoVLAN,
+				Now: now + int64(r.IntN(5))*1e9, Opts: uint8(r.IntN(2)) * capture.OptMSS, MSS: 1460, Signs: like.Signs, Alike: like.Life}
+			k := &s.Key
+			if k.V6 = r.IntN(4) == 0; k.V6 {
+				k.Lo[0], k.Hi[0] = 0x20, 0x20
+			}
+			// Some sources come again.
+			from, to := []byte{1, byte(r.IntN(256)), byte(r.IntN(256)), byte(r.IntN(256) % (1 + r.IntN(256)))}, []byte{10, 0, 0, byte(r.IntN(5))}
+			if r.IntN(8) == 0 {
+				from[1], from[2] = 0, 0
+			}
+			if k.LoPort, k.HiPort = uint16(r.IntN(4)), uint16(80+r.IntN(2)); s.Client != 0 {
+				from, to, k.LoPort, k.HiPort = to, from, k.HiPort, k.LoPort
+			}
+			copy(k.Lo[len(k.Lo)*b2i(k.V6)/2:], from)
+			copy(k.Hi[len(k.Hi)*b2i(k.V6)/2:], to)
+			single.Case(silentCase(&s, like.Trail.Events[0]))
+			silents.Silent(&s)
+		}
+		want, got := single.Kept(), silents.Kept()
+		for name := range want {
+			if !reflect.DeepEqual(got[name], want[name]) {
+				t.Errorf("seed %d: %s: something else is kept", seed, name)
+			}
+		}
+		st := capture.Stats{First: playStart, Last: now + 5e9, Packets: 60000}
+		e := detect.Ending{Stats: &st, Totals: tracker.Totals{Plain: 1}, Usage: &tracker.Usage{}}
+		w, g := single.Findings(e), silents.Findings(e)
+		ids := map[string]int{}
+		for i := range w {
+			ids[w[i].ID]++
+		}
+		if ids["host-sweep"] == 0 {
+			t.Errorf("seed %d: nobody swept: %v", seed, ids)
+		}
+		if !reflect.DeepEqual(g, w) {
+			t.Errorf("seed %d: something else is found", seed)
+		}
+	}
+}
+
+func b2i(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 // No detector makes all lives take the long way.

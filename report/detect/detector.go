@@ -40,7 +40,8 @@ type Watcher interface {
 	// Case takes note of one life. c and all it points to are valid during
 	// the call. The trail of a life that shows none of Engine.Trails may be left out;
 	// a watcher that wants it for others says so by a method trails. Who asks for a sign
-	// that ordinary lives show has to be a batcher, or all lives take the long way.
+	// that ordinary lives show has to be a batcher, or all lives take the long way; who
+	// asks for one that a SYN without an answer shows has to be a hearer, or those do.
 	Case(c *tracker.Case)
 	// Findings raises what was found, by x.Raise. It is called once, at the end.
 	Findings(x *Context)

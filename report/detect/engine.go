@@ -41,6 +41,7 @@ type station struct {
 	w     Watcher
 	batch batcher // w, or nil
 	fetch fetcher // likewise
+	hear  hearer  // likewise
 }
 
 // New sets the detectors to work that are not disabled.
@@ -55,7 +56,8 @@ func New(o Options) *Engine {
 			w := d.New(&Setup{detector: d, values: o.Values, OS: o.OS, TimeWait: o.TimeWait, shared: g.shared})
 			b, ok := w.(batcher)
 			f, _ := w.(fetcher)
-			g.at = append(g.at, station{d, w, b, f})
+			h, _ := w.(hearer)
+			g.at = append(g.at, station{d, w, b, f, h})
 			g.slips = g.slips && (ok || d.Signs&ordinary == 0)
 		}
 	}

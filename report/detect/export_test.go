@@ -24,6 +24,8 @@ func (g *Engine) Kept() map[string]any {
 	q := &g.quality
 	kept := map[string]any{"services": g.shared.services,
 		"quality": []any{q.plain, q.lives, q.opened, q.talking, q.seen, q.unseen, q.payload, q.oversized, q.flawed}}
+	l := &g.shared.tries
+	kept["tries"] = []any{l.by, l.all, l.v6, l.room, l.full}
 	for i := range g.at {
 		switch w := g.at[i].w.(type) {
 		case *packetLoss:
@@ -31,7 +33,11 @@ func (g *Engine) Kept() map[string]any {
 		case *hostSweep:
 			kept["host-sweep"] = w.used
 		case *flood:
-			kept["syn-flood"] = w.ends
+			all := []any{w.ends}
+			for _, g := range w.bag.all {
+				all = append(all, g.Key, g.Items, g.More)
+			}
+			kept["syn-flood"] = all
 		case *churn:
 			kept["connection-churn"] = w.delay
 		case *middleboxStateExpired:
@@ -39,7 +45,7 @@ func (g *Engine) Kept() map[string]any {
 		case *cookies:
 			kept["syncookies-active"] = w.carried
 		case *synUnanswered:
-			kept["syn-unanswered"] = w.answers
+			kept["syn-unanswered"] = []any{w.answers, w.once, w.again}
 		case *synQueue:
 			kept["syn-queue-overflow"] = w.stamps
 		}

@@ -10,9 +10,11 @@ import (
 // its code, comes into the processor's caches once for many lives, and the places of
 // many are fetched at the same time. Each detector gets the lives in their order.
 type queue struct {
-	slips [waiting]slip
-	n     int
-	whole []whole // those of which a slip does not say all, in order
+	slips   [waiting]slip
+	n       int
+	silent  [waiting / 64]uint64 // which are silent lives
+	silents int                  // how many
+	whole   []whole              // those of which a slip does not say all, in order
 	// events and quotes are those of their trails.
 	events []tracker.Event
 	quotes []capture.Quote
@@ -82,6 +84,7 @@ func (q *queue) restore() (shown tracker.Sign) {
 // clear empties it.
 func (q *queue) clear() {
 	q.n, q.whole, q.events, q.quotes = 0, q.whole[:0], q.events[:0], q.quotes[:0]
+	q.silent, q.silents = [waiting / 64]uint64{}, 0
 }
 
 // flush hands on all lives that wait.
@@ -91,12 +94,30 @@ func (g *Engine) flush() {
 	sh := g.shared
 	for i := range lives {
 		l := &lives[i]
-		l.server, l.nth = sh.services.of(l.host[tracker.Server], &l.listener), uint8(i)
+		if l.nth = uint8(i); i > 0 && l.port == lives[i-1].port && l.host[tracker.Server] == lives[i-1].host[tracker.Server] {
+			l.server = lives[i-1].server
+			continue
+		}
+		l.server = sh.services.of(l.host[tracker.Server], &l.listener)
 	}
 	g.touched += sh.services.fetch(lives)
 	sh.services.add(lives)
 	sh.tries.told = [waiting]bool{}
 	shown := q.restore()
+	switch q.silents {
+	case 0:
+		g.handOn(lives, q.whole, shown)
+	case q.n:
+		g.handSilents(lives)
+	default:
+		g.handMixed(lives, q.whole, shown)
+	}
+	q.clear()
+}
+
+// handOn hands lives to the detectors of which none is silent, one detector after the
+// other.
+func (g *Engine) handOn(lives []slip, all []whole, shown tracker.Sign) {
 	for i := range g.at {
 		at := &g.at[i]
 		if at.fetch != nil {
@@ -104,25 +125,80 @@ func (g *Engine) flush() {
 		}
 		switch {
 		case at.batch != nil:
-			from := 0
-			for k := range q.whole {
-				w := &q.whole[k]
-				if from < w.nth {
-					at.batch.slips(lives[from:w.nth])
-				}
-				from = w.nth + 1
-				g.hand(at, w)
-			}
-			if from < len(lives) {
-				at.batch.slips(lives[from:])
-			}
+			g.inOrder(at, lives, all)
 		case at.Signs&shown != 0:
-			for k := range q.whole {
-				g.hand(at, &q.whole[k])
+			for k := range all {
+				g.hand(at, &all[k])
 			}
 		}
 	}
-	q.clear()
+}
+
+// inOrder hands lives, of which none is silent, to a detector that is content with slips.
+func (g *Engine) inOrder(at *station, lives []slip, all []whole) {
+	if len(lives) == 0 {
+		return
+	}
+	first := lives[0].nth
+	from := 0
+	for k := range all {
+		w := &all[k]
+		nth := w.nth - int(first)
+		if from < nth {
+			at.batch.slips(lives[from:nth])
+		}
+		from = nth + 1
+		g.hand(at, w)
+	}
+	if from < len(lives) {
+		at.batch.slips(lives[from:])
+	}
+}
+
+// handSilents hands on silent lives.
+func (g *Engine) handSilents(lives []slip) {
+	for i := range g.at {
+		if h := g.at[i].hear; h != nil {
+			h.silents(lives)
+		}
+	}
+}
+
+// handMixed hands on lives of which some are silent: each detector gets one run of
+// either kind after the other.
+func (g *Engine) handMixed(lives []slip, all []whole, shown tracker.Sign) {
+	q := &g.queue
+	for i := range g.at {
+		at := &g.at[i]
+		left := all
+		for from := 0; from < len(lives); {
+			n, silent := q.run(from)
+			part := lives[from : from+n]
+			from += n
+			if silent {
+				if at.hear != nil {
+					at.hear.silents(part)
+				}
+				continue
+			}
+			k := 0
+			for k < len(left) && left[k].nth < from {
+				k++
+			}
+			if at.fetch != nil {
+				g.touched += at.fetch.fetch(part)
+			}
+			switch {
+			case at.batch != nil:
+				g.inOrder(at, part, left[:k])
+			case at.Signs&shown != 0:
+				for j := range left[:k] {
+					g.hand(at, &left[j])
+				}
+			}
+			left = left[k:]
+		}
+	}
 }
 
 // hand hands a whole life to a detector that asks for it.

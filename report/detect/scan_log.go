@@ -29,6 +29,8 @@ type tryLog struct {
 	v6     [][16]byte
 	room   int // attempts that have some
 	full   bool
+	// touched keeps what is fetched from being optimised away.
+	touched uint64
 }
 
 // keptTry is a try as it is kept.

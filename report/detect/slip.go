@@ -39,6 +39,10 @@ type slip struct {
 	stamped        bool     // the client sent timestamps: the SYN's, the newest, and when it sent last
 	synTS, newTS   uint32
 	lastAt         int64
+
+	// Of silent lives only.
+	age  int64  // of the SYN
+	from uint16 // the client's port
 }
 
 // met is what several detectors want of a life, looked up once: its service and its

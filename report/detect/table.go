@@ -122,25 +122,17 @@ func (t *table[V]) at(key uint64) *V {
 	return &s.v
 }
 
-// drop gives up the values that goes says true of. It asks once of each, as far
-// as they stay where they are.
+// drop gives up the values that goes says true of. It asks once of each.
 func (t *table[V]) drop(goes func(v *V) bool) {
+	var kept []slot[V]
 	for i := range t.slots {
-		for s := &t.slots[i]; s.used && goes(&s.v); {
-			t.remove(i)
+		if s := &t.slots[i]; s.used && !goes(&s.v) {
+			kept = append(kept, *s)
 		}
 	}
-}
-
-// remove frees a slot and moves those up that the search would not find any more.
-func (t *table[V]) remove(i int) {
-	all := len(t.slots) - 1
-	for j := (i + 1) & all; t.slots[j].used; j = (j + 1) & all {
-		if from := place(t.slots[j].key, len(t.slots)); (j-from)&all >= (j-i)&all {
-			t.slots[i] = t.slots[j]
-			i = j
-		}
+	clear(t.slots)
+	t.n = len(kept)
+	for i := range kept {
+		*t.look(kept[i].key) = kept[i]
 	}
-	t.slots[i] = slot[V]{}
-	t.n--
 }
