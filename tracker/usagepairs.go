@@ -210,7 +210,7 @@ func (p *pairs) grow() {
 	if n > maxCells/2 {
 		n = maxCells
 	}
-	p.cells, p.n = make([]pairCell, n), 0
+	p.cells, p.n = large[pairCell](n), 0
 	for i := range old {
 		if old[i].what == 0 {
 			continue
