@@ -11,7 +11,7 @@ type census struct {
 // move counts one endpoint's change.
 func (c *census) move(from State, fc Certainty, to State, tc Certainty, now int64) {
 	if c.t != nil {
-		c.t.log.moves = append(c.t.log.moves, move{c.t.instant, now, mk(from, fc), mk(to, tc)})
+		c.note(mk(from, fc), mk(to, tc), now)
 		return
 	}
 	c.n[from][fc]--
@@ -21,18 +21,39 @@ func (c *census) move(from State, fc Certainty, to State, tc Certainty, now int6
 // add counts an endpoint that is new.
 func (c *census) add(s State, cert Certainty, now int64) {
 	if c.t != nil {
-		c.t.log.moves = append(c.t.log.moves, move{c.t.instant, now, noState, mk(s, cert)})
+		c.note(noState, mk(s, cert), now)
 		return
 	}
 	c.count(s, cert, now)
 }
 
+// note leaves a move to the merger. One that a segment's arrival makes is of that
+// segment's time.
+func (c *census) note(from, to step8, now int64) {
+	m := &c.t.instant
+	if m.phase != arriving {
+		c.t.log.rung = append(c.t.log.rung, rung{*m, now})
+	}
+	c.t.log.moves = append(c.t.log.moves, move{m.pos, from, to, m.phase != arriving})
+}
+
 func (c *census) count(s State, cert Certainty, now int64) {
+	if c.enter(s, cert) {
+		c.when[s] = now
+	}
+}
+
+// enter counts an endpoint that comes to a state, and reports whether there are as
+// many there as never before.
+func (c *census) enter(s State, cert Certainty) bool {
 	n := &c.n[s]
 	n[cert]++
-	if sum := n[0] + n[1] + n[2]; sum > c.peak[s] {
-		c.peak[s], c.when[s] = sum, now
+	sum := n[0] + n[1] + n[2]
+	if sum <= c.peak[s] {
+		return false
 	}
+	c.peak[s] = sum
+	return true
 }
 
 // StateCount is one line of the census.

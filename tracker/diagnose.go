@@ -4,13 +4,16 @@ import "tcpstate/capture"
 
 // books are the notebooks of all connections, by slot; kept only where cases
 // are asked for.
-type books [][]notebook
+type books struct {
+	slabs [][]notebook
+	cut   cut[notebook]
+}
 
 func (b *books) at(slot uint32) *notebook {
-	for int(slot/slabSize) >= len(*b) {
-		*b = append(*b, make([]notebook, slabSize))
+	for int(slot/slabSize) >= len(b.slabs) {
+		b.slabs = append(b.slabs, b.cut.next(slabSize, len(b.slabs)))
 	}
-	return &(*b)[slot/slabSize][slot%slabSize]
+	return &b.slabs[slot/slabSize][slot%slabSize]
 }
 
 // tell tells of a life as a case, where cases are asked for.

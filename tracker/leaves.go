@@ -15,6 +15,7 @@ const (
 // leaves lends leaves. The free ones hang together by next.
 type leaves struct {
 	halls [][]leaf
+	cut   cut[leaf]
 	used  uint32
 	free  uint32
 }
@@ -28,7 +29,7 @@ func (l *leaves) take() uint32 {
 		return i
 	}
 	if int(l.used/leafHall) == len(l.halls) {
-		l.halls = append(l.halls, make([]leaf, leafHall))
+		l.halls = append(l.halls, l.cut.next(leafHall, len(l.halls)))
 	}
 	l.used++
 	return l.used

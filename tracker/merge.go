@@ -1,5 +1,12 @@
 package tracker
 
+import (
+	"math"
+	"slices"
+
+	"tcpstate/capture"
+)
+
 // number gives the streams that began their numbers.
 func (p *Parallel) number() {
 	at := make([]int, 0, 16)
@@ -19,29 +26,71 @@ func (p *Parallel) number() {
 	}
 }
 
+// movers are the moves of one worker that are left.
+type movers struct {
+	moves []move
+	rung  []rung
+}
+
+// before puts the first moves of two workers in order.
+func (m *movers) before(o *movers) bool {
+	a, b := &m.moves[0], &o.moves[0]
+	if a.pos != b.pos {
+		return a.pos < b.pos
+	}
+	// A segment is one worker's: what others do at its place they do before.
+	if !a.rings || !b.rings {
+		return a.rings
+	}
+	return m.rung[0].before(&o.rung[0].instant)
+}
+
 // count brings the census into step, in the order in which the endpoints moved:
-// its peaks depend on that.
-func (p *Parallel) count() {
-	at := make([]int, 0, 16)
-	at = append(at, make([]int, len(p.ready))...)
-	for {
-		var best *move
-		of := 0
-		for i, j := range p.ready {
-			if at[i] < len(j.moves) {
-				if m := &j.moves[at[i]]; best == nil || m.before(&best.instant) {
-					best, of = m, i
-				}
+// its peaks depend on that. The moves of one worker are taken in a row up to the
+// place of the next that is another's.
+func (p *Parallel) count(b *capture.Batch) {
+	left := make([]movers, 0, 16)
+	for _, j := range p.ready {
+		if len(j.moves) > 0 {
+			left = append(left, movers{j.moves, j.rung})
+		}
+	}
+	for len(left) > 0 {
+		first, others := 0, uint32(math.MaxUint32)
+		for i := 1; i < len(left); i++ {
+			next := i
+			if left[i].before(&left[first]) {
+				first, next = i, first
 			}
+			others = min(others, left[next].moves[0].pos)
 		}
-		if best == nil {
-			return
+		m := &left[first]
+		k := 0
+		for k == 0 || k < len(m.moves) && m.moves[k].pos < others {
+			p.move(b, m, &m.moves[k])
+			k++
 		}
-		at[of]++
-		if best.from != noState {
-			p.census.n[best.from.state()][best.from.certainty()]--
+		if m.moves = m.moves[k:]; len(m.moves) == 0 {
+			left = slices.Delete(left, first, first+1)
 		}
-		p.census.count(best.to.state(), best.to.certainty(), best.now)
+	}
+}
+
+// move is one of them.
+func (p *Parallel) move(b *capture.Batch, m *movers, x *move) {
+	c, s := &p.census, x.to.state()
+	if x.from != noState {
+		c.n[x.from.state()][x.from.certainty()]--
+	}
+	higher := c.enter(s, x.to.certainty())
+	switch {
+	case x.rings:
+		if higher {
+			c.when[s] = m.rung[0].now
+		}
+		m.rung = m.rung[1:]
+	case higher:
+		c.when[s] = b.Segments[x.pos].Time
 	}
 }
 

@@ -19,5 +19,26 @@ func large[T any](n int) []T {
 	return s
 }
 
+// cut makes things in parts that stay where they are: a few by themselves, for small
+// captures; then many at once, which are cut up.
+type cut[T any] struct{ rest []T }
+
+// smallCut is how many parts are made by themselves.
+const smallCut = 16
+
+// next makes a part of n things, where there are so many parts already.
+func (c *cut[T]) next(n, parts int) []T {
+	if len(c.rest) == 0 {
+		many := n
+		if parts >= smallCut {
+			many = max(1, perChunk[T]()/n) * n
+		}
+		c.rest = large[T](many)
+	}
+	part := c.rest[:n:n]
+	c.rest = c.rest[n:]
+	return part
+}
+
 // perChunk is how many things make a chunk.
 func perChunk[T any]() int { return int(pageChunk / unsafe.Sizeof(*new(T))) }

@@ -107,7 +107,7 @@ func (p *Parallel) Wait() *capture.Batch {
 		p.ready = append(p.ready, <-w.out)
 	}
 	p.number()
-	p.count()
+	p.count(b)
 	p.gains = p.gains[:0]
 	for _, j := range p.ready {
 		p.gains = append(p.gains, &j.gains)

@@ -4,17 +4,13 @@ package tracker
 // is taken again first: it is still in the caches.
 type pool[T any] struct {
 	slab [][]T
-	rest []T      // of a chunk, for further slabs
+	cut  cut[T]
 	n    uint32   // made
 	free []uint32 // given back
 }
 
-// slabSize is how many things a slab has. Some slabs are made one by one, for small
-// captures; then more at once.
-const (
-	slabSize  = 256
-	smallPool = 16 // slabs
-)
+// slabSize is how many things a slab has.
+const slabSize = 256
 
 func (p *pool[T]) at(i uint32) *T { return &p.slab[i/slabSize][i%slabSize] }
 
@@ -26,22 +22,10 @@ func (p *pool[T]) take() uint32 {
 		return i
 	}
 	if int(p.n/slabSize) == len(p.slab) {
-		p.grow()
+		p.slab = append(p.slab, p.cut.next(slabSize, len(p.slab)))
 	}
 	p.n++
 	return p.n - 1
-}
-
-func (p *pool[T]) grow() {
-	if len(p.rest) == 0 {
-		n := slabSize
-		if len(p.slab) >= smallPool {
-			n = max(1, perChunk[T]()/slabSize) * slabSize
-		}
-		p.rest = large[T](n)
-	}
-	p.slab = append(p.slab, p.rest[:slabSize:slabSize])
-	p.rest = p.rest[slabSize:]
 }
 
 // put gives one back.

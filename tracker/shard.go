@@ -7,6 +7,7 @@ import "tcpstate/capture"
 type transcript struct {
 	items  []item
 	moves  []move
+	rung   []rung   // of the moves that no segment's arrival made
 	opened []uint64 // frames at which streams began
 	steps  []Transition
 	lives  []Life
@@ -23,7 +24,7 @@ type span struct{ event, quote int }
 
 func (j *transcript) reset() {
 	j.items, j.moves, j.opened, j.steps, j.lives = j.items[:0], j.moves[:0], j.opened[:0], j.steps[:0], j.lives[:0]
-	j.silent = j.silent[:0]
+	j.rung, j.silent = j.rung[:0], j.silent[:0]
 	j.cases, j.trails, j.events, j.quotes = j.cases[:0], j.trails[:0], j.events[:0], j.quotes[:0]
 	j.gains.empty()
 }
@@ -38,12 +39,12 @@ type instant struct {
 	phase phase
 }
 
-type phase uint8
+type phase int8
 
 const (
-	folding phase = iota
-	ringing
-	arriving
+	folding  phase = -2
+	ringing  phase = -1
+	arriving phase = 0
 )
 
 // before puts instants in order. Equal ones are one worker's.
@@ -74,11 +75,19 @@ const (
 	itemSilent
 )
 
-// move is one change of the census. An endpoint that is new has no from.
+// move is one change of the census. An endpoint that is new has no from. There are
+// many, and most are made by a segment's arrival: of these the place says when,
+// and of the others a rung.
 type move struct {
-	instant
-	now      int64
+	pos      uint32
 	from, to step8
+	rings    bool // what a rung tells of, the next
+}
+
+// rung is when a move was made that is a timer's, or a fold's.
+type rung struct {
+	instant
+	now int64
 }
 
 const noState step8 = 0xff

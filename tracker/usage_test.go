@@ -322,7 +322,7 @@ func TestPeakReached(t *testing.T) {
 		t.Errorf("growth from the peak: %v/s", v)
 	}
 	for i := range int64(1000) {
-		u.count(&g, 0, 1, &gain{time: (2000 + i) * second, name: uint32(i + 1)})
+		u.less(&g, &gain{time: (2000 + i) * second, name: uint32(i + 1)})
 	}
 	if q := u.peak(&g); q.Now != 0 || q.Max != 1000 || q.At != p.At || len(q.Samples()) != maxSamples || q.Samples()[4] != p.Samples()[4] {
 		t.Errorf("all gone: %+v", q)

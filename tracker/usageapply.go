@@ -16,6 +16,8 @@ type step struct {
 	g      *gain
 	what   standing // that of the gain, with the service by the number of Usage
 	client uint32
+	in     counted  // what it counts in, or goes on to count in
+	out    counted  // what it counts out, before
 	hash   uint64   // of the pair; 0 where none is meant, and hardly ever else: that is fetched late
 	of     *service // nil where no count of a service is meant
 }
@@ -77,7 +79,7 @@ func (u *Usage) first(n int) (first *source) {
 		}
 		g := &s.log.gains[s.next]
 		s.clock = max(s.clock, g.time) // time may run backwards
-		place := g.where>>portBits<<1 | 1
+		place := g.frame()<<1 | 1
 		if g.what&gainTimer != 0 { // before the segments of that time
 			place = 0
 		}
@@ -98,7 +100,11 @@ func (u *Usage) look(x *step, s *source, g *gain) {
 	}
 	n := s.services[i-1]
 	x.g, x.what, x.hash, x.of = g, g.what.of(n), 0, nil
-	in := g.what.in()
+	x.in, x.out = g.what.in(), g.out()
+	if g.what&(gainMore|gainRenamed) == 0 {
+		x.in = 0
+	}
+	in := x.in | x.out
 	if in&inService != 0 {
 		x.of = u.services.at(n)
 	}
@@ -131,15 +137,24 @@ func (u *Usage) announced(s *source) {
 
 // step applies one gain.
 func (u *Usage) step(x *step) {
-	in := x.what.in()
-	if in&inPair != 0 {
-		u.pair(x, in)
+	in, out := x.in, x.out
+	if (in|out)&inPair != 0 {
+		u.pair(x)
 	}
 	s := x.of
 	if s == nil {
 		return
 	}
 	s.used = true
+	if out&inHeld != 0 {
+		u.less(&s.held, x.g)
+	}
+	if out&inAttempts != 0 {
+		u.less(&s.attempts, x.g)
+	}
+	if out&inAnswered != 0 {
+		u.less(&s.answered, x.g)
+	}
 	if in&inHeld != 0 {
 		u.count(&s.held, 0, 1, x.g)
 	}
@@ -152,11 +167,12 @@ func (u *Usage) step(x *step) {
 }
 
 // pair applies what a gain has for its pair.
-func (u *Usage) pair(x *step, in counted) {
+func (u *Usage) pair(x *step) {
 	g, p := x.g, &u.pairs
+	in, out := x.in, x.out
 	c := p.find(x.client, x.what&cellKey, x.hash)
 	if c == nil {
-		if g.what&gainMore == 0 {
+		if g.in()&inPair == 0 {
 			return // it found no room, or what it counted in had none
 		}
 		if p.n == 0 {
@@ -171,9 +187,11 @@ func (u *Usage) pair(x *step, in counted) {
 		}
 	}
 	if c.what&cellFull == 0 {
+		c.leave(out)
 		if p.alone(c, g, in) {
 			return
 		}
+		out = 0
 		if p.full.n == maxGroups {
 			u.Lost++
 			return
@@ -181,8 +199,14 @@ func (u *Usage) pair(x *step, in counted) {
 		u.group(c)
 	}
 	f := p.full.at(uint32(c.rest))
+	if out&inUsed != 0 {
+		u.less(&f.used, g)
+	}
+	if out&inWait != 0 {
+		u.less(&f.wait, g)
+	}
 	if in&inOpened != 0 {
-		f.opens(g.time, uint16(g.where))
+		f.opens(g.time, g.port())
 	}
 	if in&inUsed != 0 {
 		u.count(&f.used, f.wait.n, Few, g)

@@ -49,6 +49,29 @@ func (s *stood) moment(j *journal, k *sink, n int) {
 	j.follow(c, &s.h, k)
 }
 
+// What a connection leaves and what it enters at the same moment is one gain: there
+// is one for each moment of a life.
+func TestUsageGains(t *testing.T) {
+	var (
+		j journal
+		k sink
+		s stood
+	)
+	s.c.Key = capture.Key{Lo: [16]byte{10}, Hi: [16]byte{198}, LoPort: 20_000, HiPort: 443}
+	s.c.firstFrame = 1
+	for n, want := range []struct{ in, out counted }{{inAttempts, 0}, {inAnswered, 0}, {inUsed | inOpened, inAttempts | inAnswered}, {inWait, 0}, {0, inUsed | inWait}} {
+		k.now, k.frame = int64(n+1), uint64(n+1)
+		s.moment(&j, &k, n)
+		if len(j.log.gains) != n+1 {
+			t.Fatalf("%d gains after moment %d", len(j.log.gains), n)
+		}
+		g := &j.log.gains[n]
+		if g.in() != want.in || g.out() != want.out || g.frame() != k.frame || g.port() != 20_000 {
+			t.Errorf("moment %d: in %b, out %b, frame %d, port %d; want %b, %b", n, g.in(), g.out(), g.frame(), g.port(), want.in, want.out)
+		}
+	}
+}
+
 // BenchmarkUsage follows whole lives and applies what that comes to: of ever
 // new pairs, 60 s in TIME-WAIT as in a capture before a busy balancer, and of one.
 // An op is a life; MiB is what counting them takes.

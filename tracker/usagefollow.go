@@ -58,7 +58,8 @@ type subject struct {
 // moment is when a connection changed.
 type moment struct {
 	time  int64
-	where uint64   // the frame; in gains, above the client's port
+	where uint64   // the frame; in gains, as there
+	out   counted  // what is left, and was not written down yet
 	life  uint64   // see lifeID
 	timer standing // gainTimer, if it was one
 }
@@ -94,17 +95,27 @@ func (j *journal) change(x *subject, h *held, m moment, want counted) {
 	if x.client != 0 {
 		port = x.key.HiPort
 	}
-	frame := m.where
-	m.where = frame<<portBits | uint64(port)
-	j.out(&h.heldBrief, &m, h.what.in()&^was|was&^want)
+	frame, in := m.where, want&^was
+	m.where = frame<<(outBits+portBits) | uint64(port)
+	out := (h.what.in()&^was | was&^want) &^ inOpened
+	if turned || in == 0 || h.name != uint32(x.first) || h.what.service() == noRoom {
+		j.out(&h.heldBrief, &m, out)
+	} else { // it is said with what the same life enters, of the same service
+		m.out = out
+		h.what &^= standing(out)
+	}
 	if turned {
 		*h = held{}
 		if x.client != 0 {
 			h.what = standSide
 		}
 	}
-	if in := want &^ was; in != 0 {
+	if in != 0 {
 		j.in(x, h, &m, was, in, frame)
+		if out = m.out; out != 0 { // nothing was entered after all
+			m.out = 0
+			j.out(&h.heldBrief, &m, out)
+		}
 	}
 	h.what = h.what.with(want)
 }
@@ -162,14 +173,21 @@ func (j *journal) in(x *subject, h *held, m *moment, was, in counted, frame uint
 	}
 }
 
-// write puts a gain into the log, if its groups have room. It is put together
+// write puts a gain into the log, if its groups have room, and with it what is left
+// at the same moment. It is put together
 // there: to copy what was just written in parts is slow.
 func (j *journal) write(h *heldBrief, m *moment, bits counted, kind standing, from uint32) {
+	out := m.out
+	m.out = 0
 	if h.what.service() == noRoom {
 		return
 	}
 	if h.client == noRoom && h.what&standV6 != 0 {
 		bits &^= inPair
+		out &^= inPair
+	}
+	if bits == 0 { // all that it enters has no room
+		bits, out, kind, from = out, 0, 0, 0
 	}
 	if bits == 0 {
 		return
@@ -181,7 +199,7 @@ func (j *journal) write(h *heldBrief, m *moment, bits counted, kind standing, fr
 	n := len(j.log.gains)
 	j.log.gains = slices.Grow(j.log.gains, 1)[:n+1]
 	g := &j.log.gains[n]
-	g.time, g.where, g.life = m.time, m.where, m.life
+	g.time, g.where, g.life = m.time, m.where|uint64(out)<<portBits, m.life
 	g.client, g.name, g.from = h.client, h.name, from
 	g.what = kind | m.timer | h.what&(standV6|serviceMask<<serviceShift) | standing(bits)
 }

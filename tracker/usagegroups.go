@@ -110,7 +110,7 @@ func (x *index[K]) find(k K, hash, limit uint32) (i uint32, fresh bool) {
 
 func (x *index[K]) grow() {
 	old := x.cells
-	x.cells = make([]indexCell[K], max(64, 2*len(old)))
+	x.cells = large[indexCell[K]](max(64, 2*len(old)))
 	mask := uint32(len(x.cells) - 1)
 	for i := range old {
 		c := &old[i]

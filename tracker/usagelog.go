@@ -27,10 +27,11 @@ func (s standing) of(service uint32) standing {
 	return s&^(serviceMask<<serviceShift) | standing(service&serviceMask)<<serviceShift
 }
 
-// gain is one connection more, or less, in some counts.
+// gain is one connection more, or less, in some counts; or less in some and more in
+// others, at the same moment.
 type gain struct {
 	time   int64
-	where  uint64 // the frame, above the client's port
+	where  uint64 // the frame, above the counts it leaves (see out) and the client's port
 	life   uint64 // see lifeID; what is counted out needs none
 	client uint32 // of the pair: see heldBrief
 	what   standing
@@ -40,9 +41,28 @@ type gain struct {
 	from uint32
 }
 
-const portBits = 16
+const (
+	portBits = 16
+	outBits  = 8 // so a frame has 40 bits, as in lifeID
+)
 
-func (g *gain) frame() uint64 { return g.where >> portBits }
+func (g *gain) frame() uint64 { return g.where >> (portBits + outBits) }
+func (g *gain) port() uint16  { return uint16(g.where) }
+
+// in is what the gain counts in, and out what it counts out: before.
+func (g *gain) in() counted {
+	if g.what&gainMore == 0 {
+		return 0
+	}
+	return g.what.in()
+}
+
+func (g *gain) out() counted {
+	if g.what&(gainMore|gainRenamed) == 0 {
+		return g.what.in()
+	}
+	return counted(g.where >> portBits)
+}
 
 // began is the frame that from tells; 0 unknown.
 func (g *gain) began() uint64 {

@@ -210,7 +210,7 @@ func (p *pairs) grow() {
 	if n > maxCells/2 {
 		n = maxCells
 	}
-	p.cells, p.n = make([]pairCell, n), 0
+	p.cells, p.n = large[pairCell](n), 0
 	for i := range old {
 		if old[i].what == 0 {
 			continue
@@ -221,23 +221,23 @@ func (p *pairs) grow() {
 	}
 }
 
-// alone applies a gain to a cell that has no group: false if it comes to more
-// than one connection can hold, or is too late to be noted there.
+// leave counts a connection out in a cell that has no group.
+func (c *pairCell) leave(out counted) { c.what &^= standing(out & (inUsed | inWait)) }
+
+// alone applies what a gain counts in to a cell that has no group: false if it comes to
+// more than one connection can hold, or is too late to be noted there.
 func (p *pairs) alone(c *pairCell, g *gain, in counted) bool {
 	const now = standing(inUsed | inWait)
 	bits := standing(in)
 	switch {
 	case g.what&gainRenamed != 0:
 		return true
-	case g.what&gainMore == 0:
-		c.what &^= bits & now
-		return true
 	case c.what>>hadShift&now&bits != 0, c.what&bits&standing(inOpened) != 0:
 		return false
 	}
 	rest := c.rest
 	if in&inOpened != 0 {
-		rest = rest>>portBits<<portBits | g.where&(1<<portBits-1)
+		rest = rest>>portBits<<portBits | uint64(g.port())
 	}
 	if in&(inOpened|inWait) != 0 {
 		t := uint64(g.time - p.base)

@@ -76,21 +76,22 @@ var marks = func() (m [8 * 32]uint32) {
 	return m
 }()
 
-// count applies a gain to a tally, beside a TIME-WAIT of the same pair. Details
-// are kept once it counts so many.
+// less counts a connection out of a tally.
+func (u *Usage) less(t *tally, x *gain) {
+	if t.n > 0 { // or it was counted in where there was no room
+		t.n--
+	}
+	if t.peak != 0 {
+		u.peaks.at(t.peak).leave(x)
+	}
+}
+
+// count counts a connection in, beside a TIME-WAIT of the same pair, or goes on to
+// count it as another life. Details are kept once the tally counts so many.
 func (u *Usage) count(t *tally, beside, detail uint32, x *gain) {
-	switch {
-	case x.what&gainRenamed != 0:
+	if x.what&gainRenamed != 0 {
 		if t.peak != 0 {
 			u.peaks.at(t.peak).rename(x)
-		}
-		return
-	case x.what&gainMore == 0:
-		if t.n > 0 { // or it was counted in where there was no room
-			t.n--
-		}
-		if t.peak != 0 {
-			u.peaks.at(t.peak).leave(x)
 		}
 		return
 	}
