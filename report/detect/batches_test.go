@@ -160,7 +160,7 @@ func TestSilentsFindTheSame(t *testing.T) {
 		}
 		st := capture.Stats{First: playStart, Last: now + 5e9, Packets: 60000}
 		e := detect.Ending{Stats: &st, Totals: tracker.Totals{Plain: 1}, Usage: &tracker.Usage{}}
-		w, g := single.Findings(e), silents.Findings(e)
+		w, g := single.Told(e), silents.Told(e)
 		ids := map[string]int{}
 		for i := range w {
 			ids[w[i].ID]++
