@@ -70,26 +70,30 @@
 // # Where the time goes
 //
 // Of a capture of a million short connections (9.2 packets each, ten thousand at
-// a time), one worker, a virtual machine of 2026 on which tcpdump needs 140 to 170 ns a
+// a time), one worker, a virtual machine of 2026 on which tcpdump needs 140 to 180 ns a
 // packet to copy the file:
 //
 //	ns a packet
-//	    64  read and decode (in a goroutine of its own)
-//	   178  find the connection: hash, cells and entries, fetched 32 segments at a time
-//	   200  apply: class, proof, delivery (Conn.apply)
-//	   296  the notebook: 10 to 28 octets a segment
-//	   130  timers and what Usage counts
-//	   130  the notebook read again at the end of a life: accounts, and the trail if a sign asks for it
-//	   263  detectors: 2.4 us a life
-//	    94  tables and tallies of the report
-//	   160  folding: residue, shape, what is given back
-//	   320  the rest: numbers, completeness, the garbage collector, findings and report at the end
+//	    65  read and decode (in a goroutine of its own)
+//	   115  find the connection: hash, cells and lives, fetched 32 segments at a time
+//	   110  is it ordinary? the stroke, the stage, what that moves in the census
+//	    55  a RST, in a tenth of the lives: replayed to ask Conn.apply
+//	   120  what Usage counts: 5 gains a life
+//	    65  timers
+//	    55  the accounts of a life that is over, from its strokes
+//	    45  its trail, of the tenth that has something to show: replayed once more
+//	   120  detectors: 1.1 us a life
+//	    35  tables and tallies of the report
+//	    75  folding: residue, shape, what is given back
+//	   190  the rest: what the capture as a whole shows, the 3 % of lives that are entries,
+//	        the garbage collector, findings and report at the end
 //
-// The work is alike for two workers and overlaps; what the merger does (detectors,
-// report, counts) is a quarter of it. With warm caches the same takes a third less:
-// what is left of that is the wait for memory. Things that did not help: profile
-// guided optimisation (under 5 %), larger batches, madvise for large pages on a heap
-// that was touched before.
+// Where all lives are entries (Config.Unsketched) the whole takes about half as long
+// again. The work is alike for two workers and overlaps; what the merger
+// does (detectors, report, counts) is a third of it. What is left is mostly the wait for
+// memory: a life is looked at ten times, thousands of others in between. Things that did
+// not help: profile guided optimisation (under 5 %), larger batches, large pages around
+// what is smaller than they are.
 //
 // # Use as a library
 //
