@@ -9,9 +9,8 @@ import "tcpstate/capture"
 const (
 	// plainFlags may be on any segment and mean nothing to states.
 	plainFlags = capture.PSH | capture.ECE | capture.CWR
-	synFlags   = capture.SYN | capture.ECE | capture.CWR
 	// promptFin is how soon after the peer's FIN one has to come that acknowledges
-	// it: less than Conn.plain allows where nothing was measured.
+	// it, so that Conn.plain need not be asked: it allows as much, and a round trip.
 	promptFin = slack + unheardAfter
 	// maxFrames is how many frames after the one before a stroke may be.
 	maxFrames = 1 << (32 - strokeFrames)

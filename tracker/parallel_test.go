@@ -71,6 +71,12 @@ func allOf(all []*capture.Batch, n int, cfg tracker.Config, zeek bool) (out []st
 		say("%d batches came back of %d, or not in order", len(got), len(all))
 	}
 	p.Finish()
+	sayCounts(say, p)
+	return out
+}
+
+// sayCounts says what was counted over all lives.
+func sayCounts(say func(string, ...any), p *tracker.Parallel) {
 	say("%+v", p.Totals())
 	say("%+v", p.Census())
 	for x := range p.Usage().Pairs {
@@ -79,7 +85,6 @@ func allOf(all []*capture.Batch, n int, cfg tracker.Config, zeek bool) (out []st
 	for x := range p.Usage().Services {
 		say("service %v %s %s %s", x.Server, peakText(&x.TimeWait), peakText(&x.Attempts), peakText(&x.Answered))
 	}
-	return out
 }
 
 func peakText(p *tracker.Peak) string {

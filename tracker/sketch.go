@@ -33,7 +33,7 @@ type sketch struct {
 	bits      sketchBits
 	more      uint32 // the first further leaf; 0 none
 
-	due    int64 // not later than its first timer; 0 none runs
+	due    int64 // of its first timer, or when it is reported; 0 neither
 	queued int64 // as entry.queued
 	foldAt int64 // as entry.foldAt
 	id     uint64

@@ -50,14 +50,7 @@ func outcomes(all []*capture.Batch, n int, cfg tracker.Config, o tracker.Observe
 	for p.Wait() != nil {
 	}
 	p.Finish()
-	say("%+v", p.Totals())
-	say("%+v", p.Census())
-	for x := range p.Usage().Pairs {
-		say("pair %v %v %d %d %d %d %d %d %s %s", x.Client, x.Server, x.Opened, x.First, x.Last, x.LowPort, x.HighPort, x.UsedWaiting, peakText(&x.Used), peakText(&x.TimeWait))
-	}
-	for x := range p.Usage().Services {
-		say("service %v %s %s %s", x.Server, peakText(&x.TimeWait), peakText(&x.Attempts), peakText(&x.Answered))
-	}
+	sayCounts(say, p)
 	return out, sketched
 }
 
