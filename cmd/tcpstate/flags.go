@@ -32,6 +32,16 @@ type flags struct {
 	bufferKiB int
 	noPromisc bool
 	duration  time.Duration
+	interval  time.Duration
+	noScreen  bool
+	metrics   string // --metrics; "" for none
+	user      string // -Z; "" for the default
+
+	write      string // -w; "" for none
+	writeMB    int    // -C; 0 for no rotation
+	writeFiles int    // -W; 0 for no limit
+	annotate   bool
+	narrow     string // --finding, for -w; "" for none
 
 	outputs   []outputSpec
 	report    report.Options // without Outputs
@@ -77,6 +87,15 @@ func define(f *flags, r *raw) *pflag.FlagSet {
 	fs.IntVarP(&f.bufferKiB, "buffer-size", "B", 0, "")
 	fs.BoolVarP(&f.noPromisc, "no-promiscuous-mode", "p", false, "")
 	fs.BoolVarP(&r.numeric, "numeric", "n", false, "")
+	fs.StringVarP(&f.user, "drop-privileges", "Z", "", "")
+	fs.DurationVar(&f.interval, "interval", 10*time.Second, "")
+	fs.BoolVar(&f.noScreen, "no-screen", false, "")
+	fs.StringVar(&f.metrics, "metrics", "", "")
+	fs.StringVarP(&f.write, "write", "w", "", "")
+	fs.IntVarP(&f.writeMB, "file-size", "C", 0, "")
+	fs.IntVarP(&f.writeFiles, "file-count", "W", 0, "")
+	fs.BoolVar(&f.annotate, "annotate", false, "")
+	fs.StringVar(&f.narrow, "finding", "", "")
 	fs.StringVarP(&r.filter, "filter", "f", "", "")
 	fs.StringVarP(&r.filterFile, "filter-file", "F", "", "")
 	fs.StringSliceVar(&r.hosts, "host", nil, "")
@@ -125,7 +144,7 @@ func parseFlags(args []string) (*flags, error) {
 	if f.help || f.version || f.list {
 		return f, nil
 	}
-	steps := []func(*flags, *raw, *pflag.FlagSet) error{checkInput, checkSelection, checkTimers, checkBounds, checkFindings, checkReport, checkOutputs}
+	steps := []func(*flags, *raw, *pflag.FlagSet) error{checkInput, checkLive, checkWrite, checkSelection, checkTimers, checkBounds, checkFindings, checkReport, checkOutputs}
 	if isCatalogue(f, r, fs) {
 		steps = []func(*flags, *raw, *pflag.FlagSet) error{checkCatalogue, checkReport, checkOutputs}
 	}
@@ -199,9 +218,6 @@ func checkInput(f *flags, r *raw, fs *pflag.FlagSet) error {
 	}
 	if f.bufferKiB < 0 {
 		return fmt.Errorf("-B %d: the buffer size is not negative", f.bufferKiB)
-	}
-	if f.duration < 0 || fs.Changed("duration") && (f.duration == 0 || f.iface == "") {
-		return fmt.Errorf("--duration: a time above 0, for a live capture (-i)")
 	}
 	return nil
 }

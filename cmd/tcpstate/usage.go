@@ -48,9 +48,24 @@ Live capture
   -i, --interface IFACE       capture from IFACE, or from any
   -D, --list-interfaces       list the interfaces and end
       --duration D            stop after D, such as 90s or 5m
+      --interval D            report every D (10s), where there is no screen
+      --no-screen             no screen on a terminal
+      --metrics ADDR          serve metrics for Prometheus at ADDR, such as :9100
+                              (of this machine alone, unless ADDR names a host)
+  -Z, --drop-privileges USER  go on as USER once all is open (who called sudo, or
+                              nobody)
   -s, --snapshot-length N     octets to keep of each packet (256)
   -B, --buffer-size KiB       size of the kernel's buffer
   -p, --no-promiscuous-mode   only what is meant for this machine
+
+Packets to a file
+  -w, --write FILE            write every packet selected to FILE (pcapng; "-" is
+                              standard output); from files, of the connections that
+                              --stream, --where or --finding choose
+  -C, --file-size MB          begin another file after so many million octets
+  -W, --file-count N          keep N files: the oldest is overwritten
+      --annotate              put both ends' states into each packet's comment
+      --finding ID            with -w: the connections of this finding
 
 What is reported
   -o, --output FORMAT[=FILE]  may be repeated, one of them on standard output:
