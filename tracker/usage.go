@@ -26,6 +26,7 @@ type Usage struct {
 	climbs   slab[climb]
 	resolve  func(uint64) uint64
 	touched  uint32 // for pairs.touch to have a result
+	current  bool   // see Current
 	// Lost counts connections that belong to groups which had no room: their
 	// counts are missing.
 	Lost uint64
@@ -97,6 +98,9 @@ func (u *Usage) Pairs(yield func(*Pair) bool) {
 		}
 		if d := g.used.peak; d != 0 {
 			p.UsedWaiting = int(u.summits.at(d).beside)
+		}
+		if u.current {
+			p.UsedWaiting = p.TimeWait.Now
 		}
 		if !yield(&p) {
 			return

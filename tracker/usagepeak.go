@@ -10,6 +10,7 @@ type Peak struct {
 	First, Last int64   // when the first was counted in (see Few), and the latest
 	of          *summit // nil where no details are kept
 	kept        uint8   // samples of it
+	gone        uint8   // of these, those that are not to be shown
 	marks       *climb
 	usage       *Usage
 }
@@ -191,12 +192,18 @@ func (p *peak) rename(x *gain) {
 func (u *Usage) peak(t *tally) Peak {
 	out := Peak{Now: int(t.n), Max: int(t.max)}
 	if t.peak == 0 {
+		if u.current {
+			out.currently(nil)
+		}
 		return out
 	}
 	p, s := u.peaks.at(t.peak), u.summits.at(t.peak)
 	out.At, out.Frame, out.First, out.Last, out.of, out.kept, out.usage = s.at, s.frame, s.first, p.last, s, p.n, u
 	if s.climb != 0 {
 		out.marks = u.climbs.at(s.climb)
+	}
+	if u.current {
+		out.currently(p)
 	}
 	return out
 }
@@ -206,7 +213,10 @@ func (p *Peak) Samples() (all []Sample) {
 	if p.of == nil {
 		return nil
 	}
-	for _, i := range p.of.samples[:p.kept] {
+	for k, i := range p.of.samples[:p.kept] {
+		if p.gone>>k&1 != 0 {
+			continue
+		}
 		s := p.usage.samples.at(i)
 		id := s.life >> incBits
 		if p.usage.resolve != nil {
