@@ -27,6 +27,8 @@ type findings struct {
 	// worst is what the severity of the findings of each id goes up to, once they
 	// are known.
 	worst worst
+	// now returns those that hold of a life while a capture goes on; nil for any other.
+	now func(detect.Ref) []string
 	// concerned are the lives that may be part of one.
 	concerned concerned
 	// last is the latest case, and signs what it had to show.
@@ -52,8 +54,12 @@ func (r *Report) examine(c *tracker.Case) {
 		r.conn.set(c.Life, c.Signs)
 		ok = r.matches(&r.conn)
 	}
-	if ok {
-		r.findings.engine.Case(c)
+	if !ok {
+		return
+	}
+	r.findings.engine.Case(c)
+	if r.live != nil {
+		r.live.watch.recent.add(c)
 	}
 }
 
@@ -71,6 +77,9 @@ func (r *Report) conclude() {
 		return
 	}
 	f.asked = true
+	if r.live != nil {
+		r.live.watch.engine = nil
+	}
 	if f.ending.Usage == nil || r.opts.Active() {
 		// Usage counts all connections; what is said of a selection must not be
 		// taken from others.
@@ -91,12 +100,15 @@ func (f *findings) choose() {
 	if f.kept == nil {
 		return
 	}
-	foreign := func(x detect.Finding) bool {
-		refs := x.Refs()
-		return len(refs) > 0 && !slices.ContainsFunc(refs, func(r detect.Ref) bool { return f.kept[r] })
-	}
-	f.found = slices.DeleteFunc(f.found, foreign)
-	f.hidden = slices.DeleteFunc(f.hidden, foreign)
+	drop := func(x detect.Finding) bool { return foreign(&x, f.kept) }
+	f.found = slices.DeleteFunc(f.found, drop)
+	f.hidden = slices.DeleteFunc(f.hidden, drop)
+}
+
+// foreign reports whether lives are part of the finding, and none of those kept.
+func foreign(x *detect.Finding, kept map[detect.Ref]bool) bool {
+	refs := x.Refs()
+	return len(refs) > 0 && !slices.ContainsFunc(refs, func(r detect.Ref) bool { return kept[r] })
 }
 
 // of returns the ids of the findings that a life is part of, as far as they are
@@ -113,9 +125,12 @@ func (f *findings) of(r detect.Ref) []string {
 // severe they are is not known before the end.
 func (f *findings) mark(c *Conn) {
 	c.Known = f.engine == nil || f.asked && f.kept == nil
-	if f.asked {
+	switch {
+	case f.asked:
 		c.Findings = f.of(c.Ref())
 		c.Worst = f.worst.of(c.Findings)
+	case f.now != nil:
+		c.Findings = f.now(c.Ref())
 	}
 }
 

@@ -25,6 +25,9 @@ type Format struct {
 	// Selection cannot choose among them.
 	Whole bool
 	New   func(*Env) Formatter
+	// Interim makes one that reports what is known in the midst of a live capture: what
+	// it writes stands between what the other writes. nil: there is no such form.
+	Interim func(*Env) Formatter
 }
 
 // Formats lists all outputs, the default first.

@@ -9,6 +9,7 @@ var ndjsonFormat = &Format{
 	Can:     PartSummary | PartFindings | PartConnections | PartTransitions | PartServices,
 	Ordered: true,
 	New:     func(e *Env) Formatter { return &ndjson{Env: e} },
+	Interim: func(e *Env) Formatter { return &ndjsonInterim{Env: e} },
 }
 
 // ndjson writes one object per line: the capture, always; transitions and
@@ -30,6 +31,11 @@ func (o *ndjson) Transition(t *tracker.Transition) { o.line(AppendTransition(o.b
 
 func (o *ndjson) Connection(c *Conn) { o.line(AppendConnection(o.buf[:0], c.Life, c.Findings)) }
 
+// Event writes what becomes of a finding in a live capture.
+func (o *ndjson) Event(f *ActiveFinding, event string) {
+	o.line(AppendFinding(o.buf[:0], &f.Finding, event))
+}
+
 func (o *ndjson) End(f *Final) {
 	if o.Parts.Has(PartFindings) {
 		for i := range f.Findings {
@@ -50,4 +56,17 @@ func (o *ndjson) End(f *Final) {
 		b = append(f.Services.write(o.W, b)[:0], '}')
 	}
 	o.line(b)
+}
+
+// ndjsonInterim writes a summary of a live capture that goes on, marked as such.
+type ndjsonInterim struct{ *Env }
+
+func (o *ndjsonInterim) Begin(*Capture)                 {}
+func (o *ndjsonInterim) Transition(*tracker.Transition) {}
+func (o *ndjsonInterim) Connection(*Conn)               {}
+
+func (o *ndjsonInterim) End(f *Final) {
+	if o.Parts.Has(PartSummary) {
+		o.W.Write(append(f.Summary.appendJSON(nil, "interim"), '\n'))
+	}
 }

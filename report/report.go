@@ -17,6 +17,8 @@ type Options struct {
 	// them, unless Judge is set: then the caller wants to know (Reaching).
 	Detect detect.Options
 	Judge  bool
+	// Live makes it the report of a capture that goes on; nil for any other.
+	Live *LiveOptions
 }
 
 // Report turns what a tracker finds into outputs. Begin comes first, then the
@@ -35,6 +37,9 @@ type Report struct {
 	findings findings
 	capture  *Capture
 	quiet    tracker.Life // a silent one that is shown; reused
+	still    tracker.Case // likewise
+	live     *live        // nil but in a live capture
+	aside    Conn         // a life that is looked at and not handled; reused
 	err      error
 }
 
@@ -77,7 +82,11 @@ func New(opts Options) *Report {
 	if opts.Judge || byFinding || r.shows(wanted) {
 		r.findings.engine = detect.New(opts.Detect)
 	}
-	if byFinding {
+	switch {
+	case opts.Live != nil:
+		r.live = newLive(r, opts.Live)
+		r.findings.now = r.live.findingsOf
+	case byFinding:
 		r.findings.kept = map[detect.Ref]bool{}
 	}
 	return r
@@ -159,7 +168,7 @@ func (r *Report) life(l *tracker.Life) {
 	if r.hold != nil {
 		row = r.hold.life(l.ID)
 	}
-	if r.opts.Where != nil && r.opts.Where.findings && !r.findings.asked {
+	if r.live == nil && r.opts.Where != nil && r.opts.Where.findings && !r.findings.asked {
 		r.waiting = append(r.waiting, waiting{*l, row})
 		return
 	}
@@ -175,6 +184,9 @@ func (r *Report) decide(l *tracker.Life, row []int) {
 	}
 	ok := r.tally.all || r.opts.lies(r.window, l) && (r.opts.Where == nil || r.matches(c))
 	if ok {
+		if r.live != nil {
+			r.live.told.add(l)
+		}
 		r.tally.add(l)
 		r.serv.add(l)
 		if r.census != nil {

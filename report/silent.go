@@ -36,6 +36,11 @@ func (r *Report) silence(o *tracker.Observer) {
 func (r *Report) silentCase(s *tracker.Silent) {
 	r.findings.last, r.findings.signs = detect.Ref{ID: s.ID}, s.Signs
 	r.findings.engine.Silent(s)
+	if r.live != nil {
+		s.Life(&r.quiet)
+		s.Case(&r.still, &r.quiet)
+		r.live.watch.recent.add(&r.still)
+	}
 }
 
 func (r *Report) silentLife(s *tracker.Silent) {
@@ -44,6 +49,9 @@ func (r *Report) silentLife(s *tracker.Silent) {
 		s.Life(&r.quiet)
 		r.life(&r.quiet)
 		return
+	}
+	if r.live != nil {
+		r.live.told.add(s.Alike)
 	}
 	r.tally.add(s.Alike)
 	r.serv.addSilent(s)

@@ -69,6 +69,8 @@ type ActiveFinding struct {
 	Since          time.Time // when it was raised
 	Updated        time.Time // when it changed last
 	Over           time.Time // when it was cleared; zero while it holds
+
+	seen int64 // when the detectors raised it last, ns
 }
 
 // Age is how long it has held, or did.

@@ -77,6 +77,13 @@ func (s *Summary) MarshalJSON() ([]byte, error) {
 // AppendJSON appends s as one object with "type" and "schema" first.
 func (s *Summary) AppendJSON(b []byte) []byte { return appendTyped(b, "summary", s) }
 
+// appendJSON is AppendJSON with an event as another key.
+func (s *Summary) appendJSON(b []byte, event string) []byte {
+	b = append(b, `{"type":"summary","schema":"`+Schema+`","event":`...)
+	b = append(appendPlain(b, event), ',')
+	return append(b, marshal(s)[1:]...)
+}
+
 type statesJSON []StateCensus
 
 // MarshalJSON writes {"STATE":{...},...} in the order of RFC 9293.

@@ -11,17 +11,24 @@ import (
 )
 
 var tableFormat = &Format{
-	Name:  "table",
-	Doc:   "the report for people",
-	Parts: PartSummary | PartFindings | PartServices | PartTop,
-	Can:   PartSummary | PartFindings | PartConnections | PartTransitions | PartServices | PartTop,
-	New: func(e *Env) Formatter {
-		o := &table{Env: e, all: best[row]{n: e.Limit, cmp: byID}, top: newTop(e.Limit)}
-		if e.Sort != nil {
-			o.sorted = best[keyed]{n: e.Limit, cmp: e.Sort.by()}
-		}
+	Name:    "table",
+	Doc:     "the report for people",
+	Parts:   PartSummary | PartFindings | PartServices | PartTop,
+	Can:     PartSummary | PartFindings | PartConnections | PartTransitions | PartServices | PartTop,
+	New:     newTable,
+	Interim: func(e *Env) Formatter {
+		o := newTable(e).(*table)
+		o.interim, o.parted = true, true
 		return o
 	},
+}
+
+func newTable(e *Env) Formatter {
+	o := &table{Env: e, all: best[row]{n: e.Limit, cmp: byID}, top: newTop(e.Limit)}
+	if e.Sort != nil {
+		o.sorted = best[keyed]{n: e.Limit, cmp: e.Sort.by()}
+	}
+	return o
 }
 
 // table is the report for people. However long the capture, it keeps no more
@@ -39,6 +46,7 @@ type table struct {
 	day         string
 	oneDay      bool
 	parted      bool // a part was printed
+	interim     bool // of a live capture that goes on
 }
 
 func (o *table) Begin(*Capture) {}
@@ -86,6 +94,9 @@ func (o *table) chosen(f *Final, p Parts) []row {
 func (o *table) End(f *Final) {
 	o.span(f.Summary)
 	if !o.Quiet {
+		if o.parted {
+			o.printf("\n") // what was printed at intervals stands above
+		}
 		o.captureLine(f)
 	}
 	if o.Parts.Has(PartFindings) {
@@ -124,6 +135,9 @@ func (o *table) captureLine(f *Final) {
 			break
 		}
 		names = append(names, Printable(string(x.Name)))
+	}
+	if o.interim {
+		names[len(names)-1] += ", interim report"
 	}
 	line := fmt.Sprintf("%s: %s, %s, %s", o.bold(strings.Join(names, ", ")), plural(s.Packets, "packet"),
 		plural(s.Segments, "TCP segment"), plural(s.Connections, "connection"))

@@ -166,3 +166,20 @@ func (t *Totals) add(o *Totals) {
 	t.Evicted += o.Evicted
 	t.Folded += o.Folded
 }
+
+// Less leaves what was counted after o; but Plain, which says what kind of capture it
+// is, of however quiet a time.
+func (t *Totals) Less(o *Totals) {
+	t.Streams -= o.Streams
+	t.Lives -= o.Lives
+	for i, n := range o.Resets {
+		t.Resets[i] -= n
+	}
+	t.Segments -= o.Segments
+	t.Cut -= o.Cut
+	t.Copies -= o.Copies
+	t.Twice -= o.Twice
+	t.Odd -= o.Odd
+	t.Evicted -= o.Evicted
+	t.Folded -= o.Folded
+}

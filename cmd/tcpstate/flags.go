@@ -288,6 +288,9 @@ func checkTimers(f *flags, r *raw, fs *pflag.FlagSet) error {
 	}
 	f.tracker = tracker.DefaultConfig()
 	f.tracker.TimeWait, f.tracker.FinTimeout = t.timeWait, t.finTimeout
+	if f.iface != "" {
+		f.tracker.Linger = liveLinger
+	}
 	if fs.Changed("time-wait") {
 		f.tracker.TimeWait = r.timeWait
 	}
@@ -299,6 +302,10 @@ func checkTimers(f *flags, r *raw, fs *pflag.FlagSet) error {
 	}
 	return nil
 }
+
+// liveLinger is how long a live capture waits for stragglers of a connection that is over
+// until it tells of it.
+const liveLinger = 10 * time.Second
 
 // maxWorkers is far beyond what is of use: one goroutine reads for all.
 const maxWorkers = 256

@@ -32,6 +32,14 @@ func watchSignals() *interrupts {
 	return i
 }
 
+// watchInterim tells of SIGUSR1, which asks for a report in the midst of a live
+// capture. stop ends that.
+func watchInterim() (c <-chan os.Signal, stop func()) {
+	usr1 := make(chan os.Signal, 1)
+	signal.Notify(usr1, syscall.SIGUSR1)
+	return usr1, func() { signal.Stop(usr1) }
+}
+
 // stop ends the watch.
 func (i *interrupts) stop() {
 	signal.Stop(i.sig)

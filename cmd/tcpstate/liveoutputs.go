@@ -1,0 +1,50 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+
+	"tcpstate/report"
+)
+
+// liveOutput is an output of a live capture. Its file is written in place, for who
+// follows it while it grows, and for what comes at the end rights to rename may be gone.
+type liveOutput struct {
+	report.Output
+	file *os.File // nil: standard output
+}
+
+// openLiveOutputs opens all outputs of f.
+func (c *cli) openLiveOutputs(f *flags) (outs []*liveOutput, err error) {
+	for _, s := range f.outputs {
+		o := &liveOutput{}
+		var w io.Writer = c.stdout
+		if s.file != "" {
+			if o.file, err = os.OpenFile(s.file, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o666); err != nil {
+				for _, o := range outs {
+					o.close()
+				}
+				return nil, statusError{exitUsage, fmt.Errorf("cannot write: %w", err)}
+			}
+			w = o.file
+		}
+		color := s.file == "" && c.wantColor(f) || f.color == "always"
+		o.Output = report.Output{Format: s.format, Parts: s.parts, W: w, Color: color}
+		outs = append(outs, o)
+	}
+	return outs, nil
+}
+
+// lost is how many lines were dropped, for who reads them was too slow.
+func (o *liveOutput) lost() uint64 { return 0 }
+
+// last says that the report at the end follows, which waits for who reads it.
+func (o *liveOutput) last() {}
+
+func (o *liveOutput) close() error {
+	if o.file == nil {
+		return nil
+	}
+	return o.file.Close()
+}

@@ -1,0 +1,242 @@
+package main
+
+import (
+	"errors"
+	"io"
+	"math"
+	"time"
+
+	"tcpstate/capture"
+	"tcpstate/report"
+	"tcpstate/tracker"
+)
+
+// sniff captures from an interface until it is told to end, and tells how it goes
+// meanwhile: on a screen, at intervals, to who scrapes metrics.
+func (c *cli) sniff(f *flags) error {
+	intr := watchSignals()
+	defer intr.stop()
+	s := &sniffer{cli: c, f: f, intr: intr}
+	err := s.open()
+	if err == nil {
+		err = s.run()
+	}
+	return err
+}
+
+// sniffer is one live capture.
+type sniffer struct {
+	*cli
+	f       *flags
+	intr    *interrupts
+	src     capture.Source
+	outs    []*liveOutput
+	report  *report.Report
+	tracker *tracker.Parallel
+	feed    feed // for the screen and the metrics
+
+	now      int64 // packet time; math.MinInt64 before there is any
+	stats    capture.Stats
+	looks    pace
+	shows    pace
+	interval pace
+	begun    bool
+}
+
+const (
+	// lookEvery is how often it is asked what is wrong, if that does not take long.
+	lookEvery = time.Second
+	// showEvery is how often the screen gets something new, and metricsEvery the metrics.
+	showEvery    = 250 * time.Millisecond
+	metricsEvery = time.Second
+	// beat is how often the loop looks around while nothing is captured.
+	beat = 50 * time.Millisecond
+	// A look, or what is shown, takes at most this share of the time.
+	lookShare, showShare = 20, 10
+)
+
+// pace spaces out what takes time: it comes every so often, and less often if it takes
+// more than a share of that.
+type pace struct{ next time.Time }
+
+func (p *pace) due(now time.Time) bool { return !now.Before(p.next) }
+
+// done says that it began at a time and has ended, and comes again every d.
+func (p *pace) done(began time.Time, d time.Duration, share int) {
+	p.next = began.Add(max(d, time.Duration(share)*time.Since(began)))
+}
+
+// open opens everything that needs rights or may fail.
+func (s *sniffer) open() (err error) {
+	if s.src, err = s.openLive(s.f); err != nil {
+		return err
+	}
+	if s.outs, err = s.openLiveOutputs(s.f); err != nil {
+		s.src.Close()
+		return err
+	}
+	o := s.f.report
+	o.Zone = time.Local
+	o.Live = &report.LiveOptions{Interface: s.f.iface, Filter: s.f.selection.Filter, Interval: s.f.interval}
+	for _, x := range s.outs {
+		o.Outputs = append(o.Outputs, x.Output)
+	}
+	s.report = report.New(o)
+	s.tracker = tracker.NewParallel(s.f.tracker, s.f.workers, s.report.Observer())
+	s.now = math.MinInt64
+	return nil
+}
+
+// run captures and reports.
+func (s *sniffer) run() error {
+	defer sparing(s.f.tracker.MaxMemory)()
+	defer s.tracker.Close()
+	e, err := s.follow()
+	if err == nil {
+		err = s.finish(&e)
+	}
+	for _, o := range s.outs {
+		if closed := o.close(); err == nil {
+			err = closed
+		}
+	}
+	if err == nil {
+		err = s.verdict(s.f, e)
+	} else if err = quiet(err); err != nil {
+		return err
+	}
+	// Who closed our output has seen enough, but not what the findings come to.
+	if failed := s.fail(s.f, s.report); err == nil {
+		err = failed
+	}
+	return err
+}
+
+// follow goes on until the capture ends, by itself or because somebody wants it to.
+// Its error is that of an output.
+func (s *sniffer) follow() (ending, error) {
+	rd := startReader(s.src)
+	defer rd.quit()
+	heart := time.NewTicker(beat)
+	defer heart.Stop()
+	var (
+		e     ending
+		grace <-chan time.Time // until the source has to have ended
+		over  <-chan time.Time // --duration
+	)
+	if s.f.duration > 0 {
+		over = time.After(s.f.duration)
+	}
+	end := func() {
+		if grace == nil {
+			rd.stop()
+			grace = time.After(interruptGrace)
+		}
+	}
+	interim, stop := watchInterim()
+	defer stop()
+	sig := s.intr.c
+	start := time.Now()
+	s.interval.next, s.looks.next = start.Add(s.f.interval), start.Add(lookEvery)
+	for e.err == nil {
+		select {
+		case m := <-rd.full:
+			e.stats, e.err = m.stats, m.err
+			s.take(&m)
+			rd.giveBack(m.batch, true)
+		case <-heart.C:
+		case <-interim:
+			if s.begun {
+				s.look()
+				s.report.Interim(s.standing())
+			}
+		case <-sig:
+			e.interrupted, sig = true, nil
+			end()
+		case <-over:
+			over = nil
+			end()
+		case <-grace:
+			e.err = io.EOF
+		}
+		s.meanwhile(time.Now())
+		if err := s.report.Err(); err != nil {
+			return e, err
+		}
+	}
+	if errors.Is(e.err, io.EOF) {
+		e.err = nil
+	}
+	return e, nil
+}
+
+// take follows a batch.
+func (s *sniffer) take(m *filled) {
+	s.stats = m.stats
+	b := m.batch
+	if b.Clock > s.now {
+		s.now = b.Clock
+	}
+	if !s.begun && m.stats.Packets > 0 {
+		s.begun = true
+		s.report.Begin(&s.stats)
+	}
+	if len(b.Segments) == 0 && b.Now == 0 {
+		return
+	}
+	done := s.tracker.Process(b)
+	for done == nil {
+		done = s.tracker.Wait()
+	}
+	s.report.Batch(b)
+}
+
+// standing is what the report looks at.
+func (s *sniffer) standing() *report.Standing {
+	return &report.Standing{Now: s.now, Stats: &s.stats, Tracker: s.tracker, Lost: s.lost()}
+}
+
+// lost is what slow outputs cost so far.
+func (s *sniffer) lost() (n report.Lost) {
+	for _, o := range s.outs {
+		n.Lines += o.lost()
+	}
+	return n
+}
+
+func (s *sniffer) look() {
+	began := time.Now()
+	s.report.Look(s.standing())
+	s.looks.done(began, lookEvery, lookShare)
+}
+
+// meanwhile does what is to be done from time to time.
+func (s *sniffer) meanwhile(now time.Time) {
+	defer s.report.Flush()
+	if !s.begun {
+		return
+	}
+	if s.looks.due(now) {
+		s.look()
+	}
+	if s.interval.due(now) {
+		s.report.Interval(s.standing())
+		s.interval.done(now, s.f.interval, showShare)
+	}
+	if s.shows.due(now) && s.feed.wanted() {
+		s.feed.put(s.report.Snapshot(s.standing(), s.feed.query()))
+		s.shows.done(now, s.feed.every, showShare)
+	}
+}
+
+// finish writes the report at the end.
+func (s *sniffer) finish(e *ending) error {
+	for _, o := range s.outs {
+		o.last()
+	}
+	for s.tracker.Wait() != nil {
+	}
+	s.report.Ending(&e.stats, s.tracker.Totals(), s.tracker.Usage())
+	s.tracker.Finish()
+	return s.report.End(&e.stats, s.tracker.Totals(), s.tracker.Census())
+}
