@@ -11,11 +11,11 @@ import (
 )
 
 var tableFormat = &Format{
-	Name:    "table",
-	Doc:     "the report for people",
-	Parts:   PartSummary | PartFindings | PartServices | PartTop,
-	Can:     PartSummary | PartFindings | PartConnections | PartTransitions | PartServices | PartTop,
-	New:     newTable,
+	Name:  "table",
+	Doc:   "the report for people",
+	Parts: PartSummary | PartFindings | PartServices | PartTop,
+	Can:   PartSummary | PartFindings | PartConnections | PartTransitions | PartServices | PartTop,
+	New:   newTable,
 	Interim: func(e *Env) Formatter {
 		o := newTable(e).(*table)
 		o.interim, o.parted = true, true
