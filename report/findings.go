@@ -77,9 +77,6 @@ func (r *Report) conclude() {
 		return
 	}
 	f.asked = true
-	if r.live != nil {
-		r.live.watch.engine = nil
-	}
 	if f.ending.Usage == nil || r.opts.Active() {
 		// Usage counts all connections; what is said of a selection must not be
 		// taken from others.
@@ -88,6 +85,9 @@ func (r *Report) conclude() {
 	f.found = f.engine.Findings(f.ending)
 	f.hidden = f.engine.Hidden()
 	f.worst, f.concerned = worstByID(f.found), newConcerned(f.found)
+	if r.live != nil && r.live.watch != nil {
+		r.live.watch.end(f.found, r.finding)
+	}
 	for i := range r.waiting {
 		w := &r.waiting[i]
 		r.decide(&w.life, w.row)

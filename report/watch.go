@@ -151,7 +151,7 @@ func (w *watch) follow(found []detect.Finding, now int64, tell func(*ActiveFindi
 	seen := make(map[string]bool, len(found))
 	for i := range found {
 		f := &found[i]
-		key := f.ID + "\x00" + f.Subject
+		key := keyOf(f)
 		if seen[key] {
 			continue
 		}
@@ -196,6 +196,22 @@ func (w *watch) follow(found []detect.Finding, now int64, tell func(*ActiveFindi
 		return cmp.Or(-cmp.Compare(a.Severity, b.Severity), cmp.Compare(a.ID, b.ID), cmp.Compare(a.Subject, b.Subject))
 	})
 }
+
+// end clears what the report at the end does not repeat.
+func (w *watch) end(found []detect.Finding, tell func(*ActiveFinding, string)) {
+	final := make(map[string]bool, len(found))
+	for i := range found {
+		final[keyOf(&found[i])] = true
+	}
+	for _, a := range w.order {
+		if !final[keyOf(&a.Finding)] {
+			tell(a, eventCleared)
+		}
+	}
+}
+
+// keyOf tells findings apart.
+func keyOf(f *detect.Finding) string { return f.ID + "\x00" + f.Subject }
 
 // of returns the ids of the findings that a life is part of now.
 func (w *watch) of(r detect.Ref) []string {
