@@ -48,23 +48,34 @@ func newLive(r *Report, o *LiveOptions) *live {
 	return l
 }
 
-// add takes note of a life that is told of.
+// add takes note of a life that is told of. It is closed as it is said to be, also where it
+// gave way for want of room before its end.
 func (p *progress) add(l *tracker.Life) {
 	if l.Resumes && l.Was == tracker.Open && p.open > 0 {
 		p.open--
 	}
-	p.count(l)
-}
-
-func (p *progress) count(l *tracker.Life) {
-	if l.HandshakeRTT >= 0 {
-		p.handshakes.Add(l.HandshakeRTT)
-	}
-	if l.Close == tracker.Open || !over(l) && l.Close == tracker.HalfClosed {
+	p.shake(l)
+	if l.Close == tracker.Open {
 		p.open++
 		return
 	}
 	p.closed[l.Close]++
+}
+
+// look takes note of a life that goes on, or is over and was not told of.
+func (p *progress) look(l *tracker.Life) {
+	p.shake(l)
+	if over(l) && l.Close != tracker.Open {
+		p.closed[l.Close]++
+		return
+	}
+	p.open++
+}
+
+func (p *progress) shake(l *tracker.Life) {
+	if l.HandshakeRTT >= 0 {
+		p.handshakes.Add(l.HandshakeRTT)
+	}
 }
 
 // over reports whether nothing goes on: each end is CLOSED or in TIME-WAIT.

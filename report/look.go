@@ -86,7 +86,7 @@ func (r *Report) Snapshot(m *Standing, q Query) *Snapshot {
 	now := l.told
 	rows := picker{r: r, q: &l.query}
 	m.Tracker.Peek(-1<<63, tracker.Observer{Life: func(x *tracker.Life) {
-		now.count(x)
+		now.look(x)
 		rows.offer(x)
 	}})
 	if q.Limit > 0 && l.watch != nil {
