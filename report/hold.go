@@ -1,14 +1,20 @@
 package report
 
-import "tcpstate/tracker"
+import (
+	"slices"
+
+	"tcpstate/tracker"
+)
 
 // hold keeps transitions back until it is known whether --where keeps their
 // connection, and lets them through in their order.
 //
 // It holds all that came since the oldest connection that is still undecided:
-// at worst every transition of the capture, about 100 octets each. It is used
-// with --where only.
+// at worst every transition of the capture, about 100 octets each; in a live capture at
+// most holdMost, the oldest of which are dropped for others. It is used with --where only.
 type hold struct {
+	most    int    // 0 for no bound
+	lost    uint64 // transitions that were dropped undecided
 	out     func(*heldItem)
 	items   []heldItem       // from the oldest undecided on
 	base    int              // number of items let go so far
@@ -35,11 +41,41 @@ const (
 	dropped
 )
 
+// holdMost bounds what is held of a live capture, which may go on for ever.
+const holdMost = 1 << 18
+
 func newHold(out func(*heldItem)) *hold { return &hold{out: out, pending: map[uint64][]int{}} }
 
 func (h *hold) transition(t *tracker.Transition) {
 	h.pending[t.ID] = append(h.pending[t.ID], h.base+len(h.items))
 	h.items = append(h.items, heldItem{t: *t})
+	if h.most > 0 && len(h.items) > h.most {
+		h.forget()
+	}
+}
+
+// forget gives up the older half of what is held, as far as it is undecided.
+func (h *hold) forget() {
+	n := len(h.items) / 2
+	for i := range h.items[:n] {
+		if it := &h.items[i]; it.fate == undecided {
+			it.fate = dropped
+			h.lost++
+		}
+	}
+	end := h.base + n
+	for id, row := range h.pending {
+		k := 0
+		for k < len(row) && row[k] < end {
+			k++
+		}
+		if row = row[k:]; len(row) == 0 {
+			delete(h.pending, id)
+		} else if k > 0 {
+			h.pending[id] = slices.Clone(row)
+		}
+	}
+	h.release(false)
 }
 
 // life ends the row of a connection's transitions and keeps a place after them
@@ -59,7 +95,9 @@ func (h *hold) decide(row []int, l *heldLife) {
 		h.items[row[len(row)-1]-h.base].life = l
 	}
 	for _, i := range row {
-		h.items[i-h.base].fate = f
+		if i >= h.base { // or it was given up
+			h.items[i-h.base].fate = f
+		}
 	}
 	h.release(false)
 }

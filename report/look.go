@@ -74,6 +74,9 @@ func (r *Report) Snapshot(m *Standing, q Query) *Snapshot {
 		States: m.Tracker.Census(), Roles: m.Tracker.Roles(), Step: traceStep,
 		Opened: tot.Lives + tot.Folded, Resets: tot.Resets, Evicted: tot.Evicted, Folded: tot.Folded, Query: q,
 	}
+	if r.hold != nil {
+		s.Lost.Lines += r.hold.lost
+	}
 	if st.Packets > 0 {
 		s.Began = instant(st.First)
 	}

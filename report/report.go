@@ -78,6 +78,9 @@ func New(opts Options) *Report {
 	}
 	if opts.Where != nil && r.transitions() {
 		r.hold = newHold(r.held)
+		if opts.Live != nil {
+			r.hold.most = holdMost
+		}
 	}
 	if opts.Judge || byFinding || r.shows(wanted) {
 		r.findings.engine = detect.New(opts.Detect)
