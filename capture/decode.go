@@ -57,6 +57,15 @@ var reasonOrder = func() (rs [numReasons]reason) {
 	return rs
 }()
 
+// SkipReasons lists all reasons of Stats.Skipped, sorted.
+func SkipReasons() []string {
+	names := make([]string, 0, numReasons)
+	for _, r := range reasonOrder {
+		names = append(names, reasonNames[r])
+	}
+	return names
+}
+
 // maxDepth bounds packets inside packets, maxHeaders the headers between an
 // IPv6 header and TCP: a frame of nothing but headers must end.
 const (
