@@ -26,6 +26,11 @@ func checkLive(f *flags, r *raw, fs *pflag.FlagSet) error {
 			return fmt.Errorf("%s: the value is empty", spelt(fs, n))
 		}
 	}
+	if fs.Changed("metrics") {
+		if _, err := parseMetricsAddr(f.metrics); err != nil {
+			return fmt.Errorf("--metrics %s: %w", f.metrics, err)
+		}
+	}
 	return nil
 }
 

@@ -5,9 +5,8 @@ import (
 	"runtime/debug"
 )
 
-// versionText is what --version prints: the module's version, or the commit
-// it was built from.
-func versionText() string {
+// programVersion is the module's version, or the commit it was built from.
+func programVersion() string {
 	version, revision := "devel", ""
 	if bi, ok := debug.ReadBuildInfo(); ok {
 		if v := bi.Main.Version; v != "" && v != "(devel)" {
@@ -19,5 +18,10 @@ func versionText() string {
 			}
 		}
 	}
-	return "tcpstate " + version + revision + " (" + runtime.Version() + " " + runtime.GOOS + "/" + runtime.GOARCH + ")"
+	return version + revision
+}
+
+// versionText is what --version prints.
+func versionText() string {
+	return "tcpstate " + programVersion() + " (" + runtime.Version() + " " + runtime.GOOS + "/" + runtime.GOARCH + ")"
 }
