@@ -111,7 +111,7 @@ func (x *scrape) connections(s *report.Snapshot) {
 	}
 	x.gauge(open, float64(s.Open))
 	x.counter(opened, s.Opened)
-	for k, n := range s.Closed {
+	for k, n := range s.Closed[:tracker.Open] { // what is open is not closed
 		x.counter(closed, n, tracker.CloseKind(k).String())
 	}
 	x.counter(evicted, s.Evicted)

@@ -186,7 +186,7 @@ func TestSums(t *testing.T) {
 		want["tcpstate_endpoints"+state] = n.Confirmed + n.Presumed + n.Elapsed
 		want["tcpstate_connections"+state] = s.Roles[i][0] + s.Roles[i][1]
 	}
-	for _, n := range s.Closed {
+	for _, n := range s.Closed[:tracker.Open] {
 		want["tcpstate_connections_closed_total"] += n
 	}
 	for _, n := range s.Resets[tracker.NoReset+1:] {
