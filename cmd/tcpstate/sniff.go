@@ -17,11 +17,11 @@ func (c *cli) sniff(f *flags) error {
 	intr := watchSignals()
 	defer intr.stop()
 	s := &sniffer{cli: c, f: f, intr: intr}
-	err := s.open()
-	if err == nil {
-		err = s.run()
+	if err := s.open(); err != nil {
+		s.abandon()
+		return err
 	}
-	return err
+	return s.run()
 }
 
 // sniffer is one live capture.
@@ -34,6 +34,7 @@ type sniffer struct {
 	report  *report.Report
 	tracker *tracker.Parallel
 	feed    feed // for the screen and the metrics
+	metrics *metricsServer
 
 	now      int64 // packet time; math.MinInt64 before there is any
 	stats    capture.Stats
@@ -72,8 +73,13 @@ func (s *sniffer) open() (err error) {
 		return err
 	}
 	if s.outs, err = s.openLiveOutputs(s.f); err != nil {
-		s.src.Close()
 		return err
+	}
+	if s.metrics, err = s.serveMetrics(s.f.metrics, s.feed.Snapshot); err != nil {
+		return err
+	}
+	if s.metrics != nil {
+		s.feed.every = metricsEvery
 	}
 	o := s.f.report
 	o.Zone = time.Local
@@ -87,10 +93,23 @@ func (s *sniffer) open() (err error) {
 	return nil
 }
 
+// abandon closes what was opened, where not all could be.
+func (s *sniffer) abandon() {
+	if s.src != nil {
+		s.src.Close()
+	}
+	for _, o := range s.outs {
+		o.close()
+	}
+	s.metrics.close()
+}
+
 // run captures and reports.
 func (s *sniffer) run() error {
 	defer sparing(s.f.tracker.MaxMemory)()
 	defer s.tracker.Close()
+	s.metrics.start()
+	defer s.metrics.close()
 	e, err := s.follow()
 	if err == nil {
 		err = s.finish(&e)
