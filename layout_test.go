@@ -47,7 +47,7 @@ var keepers = map[string][]string{
 	"github.com/spf13/pflag":            {"cmd/tcpstate"},
 	"github.com/schollz/progressbar/v3": {"cmd/tcpstate"},
 	"golang.org/x/term":                 {"cmd/tcpstate"},
-	"golang.org/x/sys/unix":             {"cmd/tcpstate"},
+	"golang.org/x/sys/unix":             {"cmd/tcpstate", "capture/watch_linux.go"},
 	"charm.land/bubbletea/v2":           {"report/screen"},
 	"charm.land/lipgloss/v2":            {"report/screen"},
 	"charm.land/bubbles/v2":             {"report/screen"},

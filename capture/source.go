@@ -39,6 +39,7 @@ type Stats struct {
 	// interface statistics blocks, or the live handle's counters.
 	Dropped    uint64
 	IfDropped  uint64
+	Link       Link   // of the interface, live
 	TimeBack   uint64 // frames whose time is before the frame before
 	BackBy     int64  // by how much at the most, ns
 	TaggedTCP  uint64 // TCP segments in VLAN-tagged frames: a filter without "vlan" misses them
@@ -46,6 +47,24 @@ type Stats struct {
 	ReadBytes  int64  // octets of input consumed, of all files, before decompression: for progress
 	TotalBytes int64  // sum of the sizes of the input files; -1 if unknown (a pipe)
 }
+
+// Link is how a captured interface fares.
+type Link struct {
+	State   LinkState
+	Since   int64  // when it was found to be so, wall clock, ns
+	Changes uint64 // how often it has become something else since the start
+}
+
+// LinkState is what the system says of an interface.
+type LinkState uint8
+
+const (
+	LinkUnknown   LinkState = iota // also of files, and of the interface "any"
+	LinkUp                         // IFF_UP and IFF_RUNNING (netdevice(7))
+	LinkNoCarrier                  // IFF_UP only: nothing is plugged in, or the other end is down
+	LinkDown                       // may come back: the capture waits for it
+	LinkGone                       // removed or moved to another network namespace: the end
+)
 
 // reset empties st and keeps its memory.
 func (st *Stats) reset() {

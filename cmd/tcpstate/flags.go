@@ -216,8 +216,8 @@ func checkInput(f *flags, r *raw, fs *pflag.FlagSet) error {
 	if f.snapLen == 0 {
 		f.snapLen = 262144 // tcpdump's habit: 0 means all of it
 	}
-	if f.bufferKiB < 0 {
-		return fmt.Errorf("-B %d: the buffer size is not negative", f.bufferKiB)
+	if f.bufferKiB < 0 || f.bufferKiB > math.MaxInt32>>10 {
+		return fmt.Errorf("-B %d: the buffer size is 1 to %d KiB", f.bufferKiB, math.MaxInt32>>10)
 	}
 	return nil
 }

@@ -55,7 +55,7 @@ Live capture
   -Z, --drop-privileges USER  go on as USER once all is open (who called sudo, or
                               nobody)
   -s, --snapshot-length N     octets to keep of each packet (256)
-  -B, --buffer-size KiB       size of the kernel's buffer
+  -B, --buffer-size KiB       size of the kernel's buffer (32768)
   -p, --no-promiscuous-mode   only what is meant for this machine
 
 Packets to a file
