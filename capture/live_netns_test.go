@@ -415,6 +415,13 @@ func TestCounters(t *testing.T) {
 	if g.total != 7+4 {
 		t.Errorf("growing: %d", g.total)
 	}
+	var l Link
+	for i, is := range []LinkState{LinkUnknown, LinkUp, LinkUp, LinkUnknown, LinkDown, LinkDown, LinkUnknown, LinkUp} {
+		l.seen(is, int64(i))
+	}
+	if l != (Link{State: LinkUp, Since: 7, Changes: 2}) {
+		t.Errorf("%+v", l)
+	}
 	if number([]byte("42\n")) != 42 || number([]byte("x")) != 0 || number(bytes.Repeat([]byte("9"), 24)) != 0 {
 		t.Error("number")
 	}

@@ -34,9 +34,10 @@ func (g *growing) read(now uint64) {
 	g.last = now
 }
 
-// seen takes what the interface was found to be, at a time in ns.
+// seen takes what the interface was found to be, at a time in ns. That it could
+// not be found out is no news.
 func (l *Link) seen(is LinkState, at int64) {
-	if is == l.State {
+	if is == l.State || is == LinkUnknown {
 		return
 	}
 	if l.State != LinkUnknown {
