@@ -112,8 +112,9 @@ type fileSource struct {
 // Stopper is a Source that another goroutine can stop. All sources of this
 // package are.
 type Stopper interface {
-	// Stop makes Next return io.EOF soon: for an interface at its next tick,
-	// for files at the next call. It may be called from any goroutine.
+	// Stop makes Next return io.EOF soon: for an interface once what was
+	// captured before is read, for files at the next call. It may be called
+	// from any goroutine.
 	Stop()
 }
 

@@ -17,10 +17,12 @@ import (
 const (
 	defaultSnapLen = 256 // headers of any usual stack, and little of anybody's data
 	defaultTick    = 200 * time.Millisecond
-	// What comes while we pause for 100 ms lies in the kernel's buffer: by
-	// frames of 256 octets, a million a second.
-	defaultBuffer = 32 << 10 // KiB
 )
+
+// defaultBuffers are tried in turn, in KiB. What comes while we pause for
+// 100 ms lies in the kernel's buffer: by frames of 256 octets, some 900,000 a
+// second go into the first.
+var defaultBuffers = []int{32 << 10, 8 << 10, 2 << 10}
 
 // Flags of pcap_findalldevs (pcap/pcap.h).
 const (
@@ -74,18 +76,19 @@ func OpenLive(o LiveOptions) (Source, error) {
 	if o.SnapLen <= 0 {
 		o.SnapLen = defaultSnapLen
 	}
-	if o.BufferKiB <= 0 {
-		o.BufferKiB = defaultBuffer
-	}
 	if o.Tick <= 0 {
 		o.Tick = defaultTick
 	}
 	promisc := !o.NoPromisc && o.Interface != "any"
-	h, err := activate(&o, promisc)
+	buffers := defaultBuffers
+	if o.BufferKiB > 0 {
+		buffers = []int{o.BufferKiB}
+	}
+	h, err := activate(&o, promisc, buffers)
 	if err != nil && promisc && isWarning(err) {
 		// libpcap merely warns that the device knows no promiscuous mode;
 		// gopacket takes that for a failure.
-		h, err = activate(&o, false)
+		h, err = activate(&o, false, buffers)
 	}
 	if err != nil {
 		return nil, liveError(o.Interface, err)
@@ -115,14 +118,26 @@ func turn(tick time.Duration) time.Duration {
 	return min(max(tick/2, 10*time.Millisecond), 100*time.Millisecond)
 }
 
-func activate(o *LiveOptions, promisc bool) (*pcap.Handle, error) {
+// activate opens the interface with the first of the buffers that can be had.
+// Of each libpcap already takes less where the kernel lacks memory, but not
+// where we may not map so much.
+func activate(o *LiveOptions, promisc bool, buffers []int) (h *pcap.Handle, err error) {
+	for _, kib := range buffers {
+		h, err = activateWith(o, promisc, kib)
+		if err == nil || !strings.Contains(err.Error(), "rx ring") {
+			break
+		}
+	}
+	return h, err
+}
+
+func activateWith(o *LiveOptions, promisc bool, kib int) (*pcap.Handle, error) {
 	in, err := pcap.NewInactiveHandle(o.Interface)
 	if err != nil {
 		return nil, err
 	}
 	defer in.CleanUp()
-	// Where the kernel has not so much memory in pieces, libpcap takes less.
-	err = errors.Join(in.SetSnapLen(o.SnapLen), in.SetPromisc(promisc), in.SetTimeout(turn(o.Tick)), in.SetBufferSize(o.BufferKiB<<10))
+	err = errors.Join(in.SetSnapLen(o.SnapLen), in.SetPromisc(promisc), in.SetTimeout(turn(o.Tick)), in.SetBufferSize(kib<<10))
 	if err != nil {
 		return nil, err
 	}

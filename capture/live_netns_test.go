@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"os"
 	"os/exec"
 	"regexp"
 	"runtime"
@@ -397,6 +398,39 @@ func TestLiveNotUp(t *testing.T) {
 		if !errors.As(err, &no) || err.Error() != want {
 			t.Errorf("%v, not %s", err, want)
 		}
+	}
+}
+
+// Where so large a buffer cannot be had, a smaller one is taken, unless a size was
+// asked for.
+func TestLiveSmallerBuffer(t *testing.T) {
+	if !inNamespace(t) {
+		return
+	}
+	pair(t)
+	b, err := os.ReadFile("/proc/self/statm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	pages, _, _ := strings.Cut(string(b), " ")
+	taken := number([]byte(pages)) * uint64(os.Getpagesize())
+	var was unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_AS, &was); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Setrlimit(unix.RLIMIT_AS, &unix.Rlimit{Cur: taken + 16<<20, Max: was.Max}); err != nil {
+		t.Fatal(err)
+	}
+	_, asked := OpenLive(LiveOptions{Interface: "far", BufferKiB: 32 << 10})
+	s, err := OpenLive(LiveOptions{Interface: "far"})
+	unix.Setrlimit(unix.RLIMIT_AS, &was)
+	if asked == nil || err != nil {
+		t.Fatalf("32 MiB: %v; by itself: %v", asked, err)
+	}
+	defer s.Close()
+	sendFrom(t, "near").send(1, 0)
+	if got, err := receive(t, s, 1); len(got) != 1 {
+		t.Errorf("%v %v", got, err)
 	}
 }
 

@@ -30,7 +30,7 @@ type LiveOptions struct {
 	Interface string // "any" too
 	Selection
 	SnapLen    int  // octets of each frame; 0 is 256
-	BufferKiB  int  // kernel buffer, less if it cannot be had; 0 is 32768
+	BufferKiB  int  // kernel buffer; 0 is 32768, or less if that cannot be had
 	NoPromisc  bool // -p
 	MaxPackets uint64
 	Tick       time.Duration // Next returns at least this often; 0 is 200 ms
