@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"os"
 	"time"
-
-	"tcpstate/report"
 )
 
 // remains is what a live capture still needs when its privileges are gone,
@@ -52,7 +50,7 @@ func handOver(who *login, files []*os.File) error {
 // cannotWrite warns of a directory in which no next file can be made.
 func (c *cli) cannotWrite(dir string, err error) {
 	c.complain("-w: in %s no further file can be made (%s, as which the capture goes on: %v); choose another directory, or another user by -Z",
-		report.Printable(dir), whoAmI(), err)
+		dir, whoAmI(), err)
 }
 
 // whoAmI is the user id.
