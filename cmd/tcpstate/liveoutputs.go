@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 
 	"tcpstate/report"
 )
@@ -13,6 +14,7 @@ import (
 type liveOutput struct {
 	report.Output
 	file *os.File // nil: standard output
+	slow *lossy
 }
 
 // openLiveOutputs opens all outputs of f.
@@ -29,6 +31,8 @@ func (c *cli) openLiveOutputs(f *flags) (outs []*liveOutput, err error) {
 			}
 			w = o.file
 		}
+		o.slow = newLossy(w, lossyQueue)
+		w = o.slow
 		color := s.file == "" && c.wantColor(f) || f.color == "always"
 		o.Output = report.Output{Format: s.format, Parts: s.parts, W: w, Color: color}
 		outs = append(outs, o)
@@ -36,15 +40,27 @@ func (c *cli) openLiveOutputs(f *flags) (outs []*liveOutput, err error) {
 	return outs, nil
 }
 
+// lossyQueue is how much may wait for a slow reader, in octets, and lossyGrace how
+// long the report at the end waits for one.
+const (
+	lossyQueue = 4 << 20
+	lossyGrace = 10 * time.Second
+)
+
 // lost is how many lines were dropped, for who reads them was too slow.
-func (o *liveOutput) lost() uint64 { return 0 }
+func (o *liveOutput) lost() uint64 { return o.slow.lost() }
 
 // last says that the report at the end follows, which waits for who reads it.
-func (o *liveOutput) last() {}
+func (o *liveOutput) last() { o.slow.blocking(lossyGrace) }
 
 func (o *liveOutput) close() error {
+	err := o.slow.drain(lossyGrace)
+	o.slow.close()
 	if o.file == nil {
-		return nil
+		return err
 	}
-	return o.file.Close()
+	if closed := o.file.Close(); err == nil {
+		err = closed
+	}
+	return err
 }

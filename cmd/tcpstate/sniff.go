@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"math"
+	"strings"
 	"time"
 
 	"tcpstate/capture"
@@ -69,6 +70,10 @@ func (p *pace) done(began time.Time, d time.Duration, share int) {
 
 // open opens everything that needs rights or may fail.
 func (s *sniffer) open() (err error) {
+	who, err := s.checkUser(s.f)
+	if err != nil {
+		return err
+	}
 	if s.src, err = s.openLive(s.f); err != nil {
 		return err
 	}
@@ -80,6 +85,20 @@ func (s *sniffer) open() (err error) {
 	}
 	if s.metrics != nil {
 		s.feed.every = metricsEvery
+	}
+	// All is open.
+	var keep remains
+	for _, o := range s.outs {
+		if o.file != nil {
+			keep.files = append(keep.files, o.file)
+		}
+	}
+	holds, err := s.confine(who, keep)
+	if err != nil {
+		return err
+	}
+	if s.f.verbose {
+		s.complain("%s", strings.Join(holds, "; "))
 	}
 	o := s.f.report
 	o.Zone = time.Local
@@ -148,7 +167,7 @@ func (s *sniffer) follow() (ending, error) {
 	}
 	end := func() {
 		if grace == nil {
-			rd.stop()
+			s.src.(capture.Stopper).Stop() // what is in the kernel is still read
 			grace = time.After(interruptGrace)
 		}
 	}
@@ -191,6 +210,9 @@ func (s *sniffer) follow() (ending, error) {
 
 // take follows a batch.
 func (s *sniffer) take(m *filled) {
+	if news := linkNews(s.f.iface, s.stats.Link, m.stats.Link); news != "" {
+		s.complain("%s", news)
+	}
 	s.stats = m.stats
 	b := m.batch
 	if b.Clock > s.now {
