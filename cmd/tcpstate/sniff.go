@@ -53,6 +53,8 @@ const (
 	metricsEvery = time.Second
 	// beat is how often the loop looks around while nothing is captured.
 	beat = 50 * time.Millisecond
+	// liveGrace is how long what the kernel has captured may take to be followed.
+	liveGrace = 10 * time.Second
 	// A look, or what is shown, takes at most this share of the time.
 	lookShare, showShare = 20, 10
 )
@@ -168,7 +170,7 @@ func (s *sniffer) follow() (ending, error) {
 	end := func() {
 		if grace == nil {
 			s.src.(capture.Stopper).Stop() // what is in the kernel is still read
-			grace = time.After(interruptGrace)
+			grace = time.After(liveGrace)
 		}
 	}
 	interim, stop := watchInterim()
