@@ -140,6 +140,10 @@ func (s *sniffer) run() error {
 			err = closed
 		}
 	}
+	if errors.Is(err, errUnread) {
+		s.complain("%v", err)
+		err = nil
+	}
 	if err == nil {
 		err = s.verdict(s.f, e)
 	} else if err = quiet(err); err != nil {
