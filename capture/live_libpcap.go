@@ -76,6 +76,7 @@ func OpenLive(o LiveOptions) (Source, error) {
 		}
 	}
 	s := &liveSource{h: h, name: o.Interface, tick: o.Tick, max: o.MaxPackets, d: newDecoder(newSelector(&o.Selection, nil), false)}
+	s.d.raw = o.Raw
 	s.ifc = iface{link: uint32(h.LinkType()), snap: uint32(o.SnapLen)}
 	s.links[0] = LinkName(s.ifc.link)
 	return s, nil
@@ -155,7 +156,7 @@ func (s *liveSource) Next(b *Batch) error {
 		return s.err
 	}
 	start, before := time.Now(), s.d.frames
-	for n := 1; len(b.Segments) < BatchSize; n++ {
+	for n := 1; len(b.Segments) < BatchSize && !b.full(); n++ {
 		if s.closed || s.stop.Load() || s.max > 0 && s.d.frames >= s.max {
 			s.err = io.EOF
 			break
