@@ -1,9 +1,6 @@
 package capture
 
-import (
-	"encoding/binary"
-	"slices"
-)
+import "encoding/binary"
 
 // Options of pcapng blocks that are written (draft-ietf-opsawg-pcapng, section 3.5
 // and those of the blocks).
@@ -34,7 +31,9 @@ type Encoder struct {
 	// Interface is the name of the interface, for a live capture.
 	Interface string
 
-	ifcs []described
+	ifcs map[described]int // their numbers
+	last described         // of the frame before
+	id   int
 }
 
 // described is an interface whose block was written.
@@ -47,14 +46,20 @@ type described struct {
 // of its interface if it is the first of it.
 func (e *Encoder) Append(b []byte, f *Frame, comment []byte) []byte {
 	i := described{f.Link, f.Snap, f.Time < 0}
-	id := slices.Index(e.ifcs, i)
-	if id < 0 {
-		id = len(e.ifcs)
-		e.ifcs = append(e.ifcs, i)
-		b = e.describe(b, i)
+	if i != e.last || e.ifcs == nil { // else as the frame before
+		id, known := e.ifcs[i]
+		if !known {
+			if e.ifcs == nil {
+				e.ifcs = map[described]int{}
+			}
+			id = len(e.ifcs)
+			e.ifcs[i] = id
+			b = e.describe(b, i)
+		}
+		e.last, e.id = i, id
 	}
 	data := f.Data[:min(len(f.Data), maxData)]
-	if f.Untimed && id == 0 && len(comment) == 0 && (len(data)%4 == 0 || len(data) == f.Wire || len(data) == int(f.Snap)) {
+	if f.Untimed && e.id == 0 && len(comment) == 0 && (len(data)%4 == 0 || len(data) == f.Wire || len(data) == int(f.Snap)) {
 		return simplePacket(b, data, f.Wire)
 	}
 	t := uint64(f.Time)
@@ -62,7 +67,7 @@ func (e *Encoder) Append(b []byte, f *Frame, comment []byte) []byte {
 		t = uint64(f.Time + lastTime)
 	}
 	b, start := openBlock(b, blockPacket)
-	b = binary.LittleEndian.AppendUint32(b, uint32(id))
+	b = binary.LittleEndian.AppendUint32(b, uint32(e.id))
 	b = binary.LittleEndian.AppendUint32(b, uint32(t>>32))
 	b = binary.LittleEndian.AppendUint32(b, uint32(t))
 	b = binary.LittleEndian.AppendUint32(b, uint32(len(data)))
