@@ -89,6 +89,11 @@ func (r *recorder) batch(b *capture.Batch) {
 	if r == nil {
 		return
 	}
+	if r.spool.fault() != nil {
+		r.spool.lost.Add(uint64(len(b.Frames)))
+		r.notes, r.text = r.notes[:0], r.text[:0]
+		return
+	}
 	if r.chosen != nil {
 		r.chosen.begin(b)
 	}
