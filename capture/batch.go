@@ -14,6 +14,12 @@ type Batch struct {
 	// Quotes holds the ICMP errors of this batch, found through the Len of
 	// the Segments marked Quoted.
 	Quotes []Quote
+	// Frames are the frames as they were captured, in order, of those that are
+	// selected; only where Options.Raw or LiveOptions.Raw asks for them. A filter
+	// expression selects frames of all kinds, each by itself; Hosts, Nets, Ports and
+	// VLANs those with a segment that they select, of a datagram in fragments the one
+	// that completes it.
+	Frames []Frame
 	// Now is the time of the last frame read, with or without TCP, so that
 	// timers run on while no TCP passes. Zero when no frame was read.
 	Now int64
@@ -26,6 +32,8 @@ type Batch struct {
 	// Monotone: no frame of this batch, with or without TCP, has a time before
 	// that of any earlier frame of the capture.
 	Monotone bool
+
+	octets []byte // of Frames
 }
 
 // Quote is an ICMP or ICMPv6 error that carries the start of a TCP segment.
@@ -41,5 +49,10 @@ type Quote struct {
 func (b *Batch) Reset() {
 	b.Segments = b.Segments[:0]
 	b.Quotes = b.Quotes[:0]
+	clear(b.Frames) // they may hold on to memory that has grown too small
+	b.Frames, b.octets = b.Frames[:0], b.octets[:0]
+	if cap(b.octets) > rawKept {
+		b.octets = nil
+	}
 	b.Now, b.Start, b.Clock, b.Monotone = 0, never, never, true
 }

@@ -80,6 +80,7 @@ const never = math.MinInt64
 // decoder takes frames apart and writes segments. It is used by one goroutine.
 type decoder struct {
 	verify bool
+	raw    bool      // frames are kept
 	sel    *selector // nil: everything is selected
 	frags  *reassembly.Fragments
 
@@ -92,6 +93,7 @@ type decoder struct {
 	depth uint8
 	ntags uint8
 	match int8 // of the filter: -1 not yet known
+	own   bool // the filter takes the frame by itself, not for a fragment before it
 	vlan  uint16
 	tags  [maxTags]uint16
 
@@ -127,6 +129,15 @@ func (d *decoder) frame(f *frame, b *Batch) {
 // decode takes frames and appends their segments to the batch, which must have
 // room for one of each.
 func (d *decoder) decode(fs []frame, b *Batch) {
+	if d.raw {
+		d.keepSelected(fs, b)
+		return
+	}
+	d.segmentsOf(fs, b)
+}
+
+// segmentsOf is decode without regard to the frames themselves.
+func (d *decoder) segmentsOf(fs []frame, b *Batch) {
 	if d.sel == nil && !d.verify && d.ordered(fs, b) {
 		d.plain(fs, b)
 	} else {

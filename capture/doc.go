@@ -16,6 +16,8 @@
 //   - live_libpcap.go, interface.go: frames from an interface
 //   - decode.go, plain.go, link.go, ip.go, tcp.go, icmp.go, tunnel.go,
 //     slow.go: segments out of frames
+//   - raw.go, record.go, section.go: frames kept as they were captured, and
+//     written down as pcapng
 //   - select.go, filter.go, filter_libpcap.go: which of them are of interest
 //
 // Frames are numbered from 1 as Wireshark numbers them: every packet record of

@@ -36,6 +36,7 @@ func Open(o Options) (Source, error) {
 		return nil, &UnreadableError{Name: "capture", Reason: "no file given"}
 	}
 	s := &fileSource{d: newDecoder(newSelector(&o.Selection, expr), o.VerifyChecksums), max: o.MaxPackets}
+	s.d.raw = o.Raw
 	var first error
 	for _, p := range o.Paths {
 		in := &input{name: p, place: len(s.ins), one: len(o.Paths) == 1, ahead: 1}
@@ -163,7 +164,7 @@ func (s *fileSource) single(b *Batch, limit uint64) (err error) {
 	for {
 		if !in.known() {
 			in.ahead = int(min(framesAhead, uint64(BatchSize-len(b.Segments)), limit-d.frames))
-			if in.ahead == 0 {
+			if in.ahead == 0 || b.full() {
 				return nil
 			}
 			if err := in.advance(); err != nil {
@@ -188,7 +189,7 @@ func (s *fileSource) merge(b *Batch, limit uint64) error {
 		s.order()
 	}
 	start := s.d.frames
-	for len(b.Segments) < BatchSize && s.d.frames < limit {
+	for len(b.Segments) < BatchSize && s.d.frames < limit && !b.full() {
 		if len(s.queue) == 0 {
 			return io.EOF
 		}

@@ -103,6 +103,7 @@ func OpenLive(o LiveOptions) (Source, error) {
 		h: h, w: newWatch(o.Interface), name: o.Interface, tick: o.Tick, late: 5 * turn(o.Tick) / 2, max: o.MaxPackets,
 		until: math.MaxInt64, d: newDecoder(newSelector(&o.Selection, nil), false),
 	}
+	s.d.raw = o.Raw
 	s.ifc = iface{link: uint32(h.LinkType()), snap: uint32(o.SnapLen)}
 	s.links[0] = LinkName(s.ifc.link)
 	if s.w != nil {
@@ -238,7 +239,7 @@ const lull = int64(time.Millisecond)
 // seldom: that costs more than a small frame.
 func (s *liveSource) fill(b *Batch) error {
 	start := time.Now()
-	for n := 1; len(b.Segments) < BatchSize; n++ {
+	for n := 1; len(b.Segments) < BatchSize && !b.full(); n++ {
 		if s.closed || s.max > 0 && s.d.frames >= s.max {
 			return io.EOF
 		}

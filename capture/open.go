@@ -14,6 +14,7 @@ type Options struct {
 	Selection
 	MaxPackets      uint64 // stop after this many frames; 0 is no limit
 	VerifyChecksums bool
+	Raw             bool // batches carry the frames that are selected: Batch.Frames
 }
 
 // Selection says which segments are of interest. All clauses must hold; within a clause any value.
@@ -34,6 +35,7 @@ type LiveOptions struct {
 	NoPromisc  bool // -p
 	MaxPackets uint64
 	Tick       time.Duration // Next returns at least this often; 0 is 200 ms
+	Raw        bool          // batches carry the frames that are selected: Batch.Frames
 }
 
 // FilterError is a filter expression that does not compile.

@@ -36,9 +36,25 @@ func newSelector(o *Selection, expr *filter) *selector {
 
 // keeps reports whether all clauses hold for a segment of the frame at hand.
 func (s *selector) keeps(d *decoder, g *Segment) bool {
-	if s.expr != nil && !s.matches(d) {
-		return false
+	return (s.expr == nil || s.matches(d)) && s.holds(d, g)
+}
+
+// takes reports whether the frame at hand is selected, of which these are the
+// segments.
+func (s *selector) takes(d *decoder, gs []Segment) bool {
+	if s.expr != nil {
+		if s.matches(d); !d.own {
+			return false
+		}
 	}
+	if len(s.vlans)+len(s.ports)+len(s.hosts)+len(s.nets) == 0 {
+		return true
+	}
+	return len(gs) > 0 && s.holds(d, &gs[0])
+}
+
+// holds reports whether the clauses besides the filter expression do.
+func (s *selector) holds(d *decoder, g *Segment) bool {
 	if len(s.vlans) > 0 && !slices.ContainsFunc(d.tags[:d.ntags], func(t uint16) bool { return slices.Contains(s.vlans, t) }) {
 		return false
 	}
@@ -62,6 +78,7 @@ func (s *selector) matches(d *decoder) bool {
 		if p := d.program(d.f.ifc); p != nil && p.match(d.f.data, d.f.wire) {
 			d.match = 1
 		}
+		d.own = d.match == 1
 	}
 	return d.match == 1
 }

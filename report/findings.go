@@ -174,6 +174,22 @@ func (r *Report) Reaching(s detect.Severity) (n Counts, hidden int) {
 	return countSeverities(slices.Concat(r.findings.found, r.findings.hidden), s), hidden
 }
 
+// Concerned returns the lives that are part of a finding of this id, whether it is
+// shown or not. It is known after End.
+func (r *Report) Concerned(id string) map[detect.Ref]bool {
+	lives := map[detect.Ref]bool{}
+	for _, l := range [...][]detect.Finding{r.findings.found, r.findings.hidden} {
+		for i := range l {
+			for _, ref := range l[i].Refs() {
+				if l[i].ID == id {
+					lives[ref] = true
+				}
+			}
+		}
+	}
+	return lives
+}
+
 // countSeverities counts the findings at or above least.
 func countSeverities(l []detect.Finding, least detect.Severity) Counts {
 	var c Counts

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"tcpstate/capture"
-	"tcpstate/reassembly"
 	"tcpstate/tracker"
 )
 
@@ -145,9 +144,7 @@ func (p *ladderPen) step(s *tracker.Step) {
 		}
 	}
 	r.Revoked = slices.ContainsFunc(s.Changes, func(t tracker.Transition) bool { return t.Certainty == tracker.Revoked })
-	switch s.Class {
-	case reassembly.ClassNone, reassembly.New, reassembly.PureAck, reassembly.WindowUpdate:
-	default:
+	if worthAWord(s.Class) {
 		r.Class = s.Class.String()
 	}
 	p.l.Rows = append(p.l.Rows, r)

@@ -19,6 +19,9 @@ type Options struct {
 	Judge  bool
 	// Live makes it the report of a capture that goes on; nil for any other.
 	Live *LiveOptions
+	// Chosen, if it is set, is told each life that the Selection keeps, at the latest
+	// before End returns. The life is valid during the call.
+	Chosen func(*tracker.Life)
 }
 
 // Report turns what a tracker finds into outputs. Begin comes first, then the
@@ -192,6 +195,9 @@ func (r *Report) decide(l *tracker.Life, row []int) {
 		}
 		r.tally.add(l)
 		r.serv.add(l)
+		if r.opts.Chosen != nil {
+			r.opts.Chosen(l)
+		}
 		if r.census != nil {
 			r.census.life(l)
 		}

@@ -18,7 +18,7 @@ type passer interface {
 
 // silence makes the tracker tell of silent lives as such, where nobody asks for more.
 func (r *Report) silence(o *tracker.Observer) {
-	if !r.tally.all || r.hold != nil || r.census != nil {
+	if !r.tally.all || r.hold != nil || r.census != nil || r.opts.Chosen != nil {
 		return
 	}
 	if e := r.findings.engine; e != nil && e.Hears() {

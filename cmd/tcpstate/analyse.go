@@ -25,16 +25,37 @@ func (c *cli) analyse(f *flags) error {
 		src.Close()
 		return err
 	}
+	rec, err := c.newRecorder(f, false)
+	if err != nil {
+		src.Close()
+		for _, o := range files {
+			o.discard()
+		}
+		return err
+	}
 	opts := f.report
 	opts.Outputs, opts.Zone = outs, time.Local
+	if f.narrows() {
+		rec.chosen = new(chosen)
+		opts.Chosen = rec.chosen.add
+		opts.Judge = opts.Judge || f.narrow != ""
+	}
 	r := report.New(opts)
-	end, err := c.follow(f, src, r, intr)
+	first := rec
+	if f.narrows() {
+		first = nil
+	}
+	end, err := c.follow(f, src, r, intr, first)
+	failed := c.written(f, rec, r, intr, &end, err)
 	for _, o := range files {
-		if err != nil {
+		if err != nil || failed != nil {
 			o.discard()
 		} else {
 			err = o.commit()
 		}
+	}
+	if failed != nil {
+		return failed
 	}
 	if err == nil {
 		err = c.verdict(f, end)
@@ -48,6 +69,37 @@ func (c *cli) analyse(f *flags) error {
 	return err
 }
 
+// written brings -w to its end, however reading and reporting ended. Its error is that of
+// writing, and a status.
+func (c *cli) written(f *flags, rec *recorder, r *report.Report, intr *interrupts, end *ending, reported error) error {
+	switch {
+	case quiet(reported) != nil, f.narrows() && end.err != nil: // which is told of
+		rec.discard()
+		return nil
+	case !f.narrows():
+		return quiet(rec.close())
+	}
+	err := errInterrupted
+	if !end.interrupted {
+		rec.chosen.settle(r, f.narrow)
+		err = c.writeChosen(f, rec, intr)
+	}
+	if err == nil {
+		return quiet(rec.close())
+	}
+	rec.discard()
+	var unread *capture.UnreadableError
+	switch {
+	case errors.Is(err, errInterrupted):
+		c.complain("interrupted: %s is not written", f.write)
+		end.interrupted = true
+		return nil
+	case errors.As(err, &unread):
+		return statusError{exitDamaged, fmt.Errorf("reading again for -w: %w", err)}
+	}
+	return quiet(err)
+}
+
 // ending is how reading came to its end.
 type ending struct {
 	stats       capture.Stats
@@ -56,10 +108,14 @@ type ending struct {
 }
 
 // follow reads the source to its end, or until it is interrupted, and writes
-// the report. Its error is that of the report.
-func (c *cli) follow(f *flags, src capture.Source, r *report.Report, intr *interrupts) (ending, error) {
+// the report, and the packets if there is a recorder. Its error is that of the report.
+func (c *cli) follow(f *flags, src capture.Source, r *report.Report, intr *interrupts, rec *recorder) (ending, error) {
 	defer sparing(f.tracker.MaxMemory)()
-	t := tracker.NewParallel(f.tracker, f.workers, r.Observer())
+	obs := r.Observer()
+	if f.annotate && rec != nil {
+		obs.Step = rec.step
+	}
+	t := tracker.NewParallel(f.tracker, f.workers, obs)
 	defer t.Close()
 	bar := c.newProgress(f)
 	rd := startReader(src)
@@ -67,11 +123,7 @@ func (c *cli) follow(f *flags, src capture.Source, r *report.Report, intr *inter
 		e     ending
 		begun bool
 		stop  <-chan time.Time
-		live  = f.iface != ""
 	)
-	if f.duration > 0 {
-		stop = time.After(f.duration)
-	}
 	sig := intr.c
 	for e.err == nil {
 		select {
@@ -81,7 +133,8 @@ func (c *cli) follow(f *flags, src capture.Source, r *report.Report, intr *inter
 				begun = true
 				r.Begin(&e.stats)
 			}
-			if len(m.batch.Segments) == 0 && m.batch.Now == 0 {
+			rec.note(&m.stats)
+			if len(m.batch.Segments) == 0 && m.batch.Now == 0 && len(m.batch.Frames) == 0 {
 				rd.giveBack(m.batch, f.waits())
 			} else {
 				done := t.Process(m.batch)
@@ -93,6 +146,7 @@ func (c *cli) follow(f *flags, src capture.Source, r *report.Report, intr *inter
 						break
 					}
 					r.Batch(done)
+					rec.batch(done)
 					rd.giveBack(done, f.waits())
 					done = nil
 				}
@@ -101,8 +155,13 @@ func (c *cli) follow(f *flags, src capture.Source, r *report.Report, intr *inter
 			if f.waits() {
 				r.Flush()
 			}
-			// --fail-on asks about the whole of a file, whoever stops reading our output.
-			judges := f.report.Judge && !f.waits()
+			// --fail-on asks about the whole of a file, whoever stops reading our output, and
+			// so does -w.
+			judges := f.report.Judge && !f.waits() || f.write != ""
+			if err := rec.fault(); err != nil && (quiet(err) != nil || len(f.outputs) == 0 && !f.report.Judge) {
+				rd.quit()
+				return e, err
+			}
 			if err := r.Err(); err != nil && (!judges || quiet(err) != nil) {
 				rd.quit()
 				return e, err
@@ -112,22 +171,17 @@ func (c *cli) follow(f *flags, src capture.Source, r *report.Report, intr *inter
 			// come to an end by itself, but not for long.
 			// Standard input ends by itself (endable).
 			e.interrupted, sig = true, nil
-			if live || !f.waits() {
+			if !f.waits() {
 				rd.stop()
 			}
 			stop = time.After(interruptGrace)
 		case <-stop:
-			if live && !e.interrupted {
-				rd.stop()
-				stop = time.After(interruptGrace)
-				live = false
-				continue
-			}
 			e.err = io.EOF
 		}
 	}
 	for b := t.Wait(); b != nil; b = t.Wait() {
 		r.Batch(b)
+		rec.batch(b)
 	}
 	bar.done()
 	rd.quit()
@@ -158,13 +212,7 @@ const interruptGrace = time.Second
 
 // openSource opens what is to be read.
 func (c *cli) openSource(f *flags, intr *interrupts) (capture.Source, error) {
-	if f.iface != "" {
-		return c.openLive(f)
-	}
-	src, err := openFiles(capture.Options{
-		Paths: f.paths, Stdin: &endable{r: c.stdin, end: intr.ended}, Selection: f.selection,
-		MaxPackets: f.count, VerifyChecksums: f.checksums,
-	}, intr)
+	src, err := openFiles(c.inputOptions(f, intr, f.write != "" && !f.narrows()), intr)
 	if err == nil {
 		return src, nil
 	}
@@ -178,6 +226,14 @@ func (c *cli) openSource(f *flags, intr *interrupts) (capture.Source, error) {
 	default:
 	}
 	return nil, statusError{exitDamaged, err}
+}
+
+// inputOptions says what is to be read of files, and whether with the frames.
+func (c *cli) inputOptions(f *flags, intr *interrupts, raw bool) capture.Options {
+	return capture.Options{
+		Paths: f.paths, Stdin: &endable{r: c.stdin, end: intr.ended}, Selection: f.selection,
+		MaxPackets: f.count, VerifyChecksums: f.checksums, Raw: raw,
+	}
 }
 
 // openFiles is capture.Open, and gives up on an interrupt: opening may take for

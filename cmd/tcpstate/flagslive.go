@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"os"
+	"slices"
 
 	"github.com/spf13/pflag"
 
@@ -62,7 +64,7 @@ func checkWrite(f *flags, r *raw, fs *pflag.FlagSet) error {
 	if f.narrow != "" && detect.Find(f.narrow) == nil {
 		return fmt.Errorf("--finding %s: %w", f.narrow, noFinding(f.narrow))
 	}
-	if !f.waits() {
+	if !f.waits() && !slices.ContainsFunc(f.paths, irregular) {
 		return nil
 	}
 	// They take a second reading.
@@ -72,6 +74,12 @@ func checkWrite(f *flags, r *raw, fs *pflag.FlagSet) error {
 		}
 	}
 	return nil
+}
+
+// irregular reports whether a path names something that cannot be read twice: a pipe.
+func irregular(path string) bool {
+	fi, err := os.Stat(path)
+	return err == nil && !fi.Mode().IsRegular() && !fi.IsDir()
 }
 
 // spelt is how a flag is usually given.

@@ -40,6 +40,9 @@ func checkFindings(f *flags, r *raw, fs *pflag.FlagSet) error {
 		}
 		o.Disabled[id] = true
 	}
+	if o.Disabled[f.narrow] {
+		return fmt.Errorf("--finding %s: it is disabled", f.narrow)
+	}
 	if err := o.Min.UnmarshalText([]byte(r.minSeverity)); err != nil {
 		return fmt.Errorf("--min-severity %s: it is one of %s", r.minSeverity, strings.Join(severities, ", "))
 	}

@@ -17,7 +17,7 @@ import (
 func (c *cli) openLive(f *flags) (capture.Source, error) {
 	src, err := capture.OpenLive(capture.LiveOptions{
 		Interface: f.iface, Selection: f.selection, SnapLen: f.snapLen, BufferKiB: f.bufferKiB,
-		NoPromisc: f.noPromisc, MaxPackets: f.count,
+		NoPromisc: f.noPromisc, MaxPackets: f.count, Raw: f.write != "",
 	})
 	var filter *capture.FilterError
 	var perm *capture.PermissionError

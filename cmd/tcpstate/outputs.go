@@ -25,7 +25,16 @@ type outputSpec struct {
 
 // checkOutputs reads -o and --show, and what goes with them.
 func checkOutputs(f *flags, r *raw, flagSet *pflag.FlagSet) error {
-	if len(r.outputs) == 0 {
+	switch {
+	case len(r.outputs) > 0:
+	case f.write == "-": // there is no place for a report
+		for _, n := range []string{"show", "sort"} {
+			if flagSet.Changed(n) {
+				return fmt.Errorf("--%s: packets go to standard output (-w -); give the report a file: -o %s=FILE", n, report.Formats[0].Name)
+			}
+		}
+		return nil
+	default:
 		r.outputs = []string{report.Formats[0].Name}
 	}
 	var show report.Parts
@@ -36,6 +45,9 @@ func checkOutputs(f *flags, r *raw, flagSet *pflag.FlagSet) error {
 		}
 	}
 	files := map[string]bool{}
+	if f.write != "" {
+		files[writePlace(f.write)] = true
+	}
 	sortable := false
 	for _, o := range r.outputs {
 		name, file, toFile := strings.Cut(o, "=")
@@ -73,6 +85,14 @@ func checkOutputs(f *flags, r *raw, flagSet *pflag.FlagSet) error {
 		return fmt.Errorf("--sort: %s has an order of its own", f.outputs[0].format.Name)
 	}
 	return nil
+}
+
+// writePlace is where packets go, as the places of outputs are named.
+func writePlace(name string) string {
+	if name == "-" {
+		return ""
+	}
+	return filepath.Clean(name)
 }
 
 // isInput reports whether an output would take the place of a capture that is

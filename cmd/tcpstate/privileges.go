@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"time"
 )
 
@@ -11,6 +12,19 @@ import (
 type remains struct {
 	files []*os.File // written from now on: they become the user's
 	dirs  []string   // more files are made, and old ones removed, in these
+}
+
+// packets adds what -w goes on to write.
+func (k *remains) packets(r *recorder) {
+	if r == nil {
+		return
+	}
+	if out := r.spool.files.out; out != nil {
+		k.files = append(k.files, out.File)
+	}
+	if r.spool.files.limit > 0 {
+		k.dirs = append(k.dirs, filepath.Dir(r.spool.files.name))
+	}
 }
 
 // confine gives up what a capture that has begun needs no more: root, the

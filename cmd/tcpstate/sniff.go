@@ -36,6 +36,8 @@ type sniffer struct {
 	tracker *tracker.Parallel
 	feed    feed // for the screen and the metrics
 	metrics *metricsServer
+	rec     *recorder // -w; nil without
+	failed  bool      // and nothing is written any more
 
 	now      int64 // packet time; math.MinInt64 before there is any
 	stats    capture.Stats
@@ -82,6 +84,9 @@ func (s *sniffer) open() (err error) {
 	if s.outs, err = s.openLiveOutputs(s.f); err != nil {
 		return err
 	}
+	if s.rec, err = s.newRecorder(s.f, true); err != nil {
+		return err
+	}
 	if s.metrics, err = s.serveMetrics(s.f.metrics, s.feed.Snapshot); err != nil {
 		return err
 	}
@@ -95,6 +100,7 @@ func (s *sniffer) open() (err error) {
 			keep.files = append(keep.files, o.file)
 		}
 	}
+	keep.packets(s.rec)
 	holds, err := s.confine(who, keep)
 	if err != nil {
 		return err
@@ -109,7 +115,11 @@ func (s *sniffer) open() (err error) {
 		o.Outputs = append(o.Outputs, x.Output)
 	}
 	s.report = report.New(o)
-	s.tracker = tracker.NewParallel(s.f.tracker, s.f.workers, s.report.Observer())
+	obs := s.report.Observer()
+	if s.f.annotate {
+		obs.Step = s.rec.step
+	}
+	s.tracker = tracker.NewParallel(s.f.tracker, s.f.workers, obs)
 	s.now = math.MinInt64
 	return nil
 }
@@ -122,6 +132,7 @@ func (s *sniffer) abandon() {
 	for _, o := range s.outs {
 		o.close()
 	}
+	s.rec.discard()
 	s.metrics.close()
 }
 
@@ -134,6 +145,10 @@ func (s *sniffer) run() error {
 	e, err := s.follow()
 	if err == nil {
 		err = s.finish(&e)
+	}
+	if written := s.rec.close(); written != nil && !s.failed {
+		s.failed = true
+		s.complain("%v", written)
 	}
 	for _, o := range s.outs {
 		if closed := o.close(); err == nil {
@@ -228,7 +243,8 @@ func (s *sniffer) take(m *filled) {
 		s.begun = true
 		s.report.Begin(&s.stats)
 	}
-	if len(b.Segments) == 0 && b.Now == 0 {
+	s.rec.note(&s.stats)
+	if len(b.Segments) == 0 && b.Now == 0 && len(b.Frames) == 0 {
 		return
 	}
 	done := s.tracker.Process(b)
@@ -236,6 +252,11 @@ func (s *sniffer) take(m *filled) {
 		done = s.tracker.Wait()
 	}
 	s.report.Batch(b)
+	s.rec.batch(b)
+	if err := s.rec.fault(); err != nil && !s.failed {
+		s.failed = true
+		s.complain("%v; the capture goes on without", err)
+	}
 }
 
 // standing is what the report looks at.
@@ -248,6 +269,7 @@ func (s *sniffer) lost() (n report.Lost) {
 	for _, o := range s.outs {
 		n.Lines += o.lost()
 	}
+	n.Packets = s.rec.lost()
 	return n
 }
 
