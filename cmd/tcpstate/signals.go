@@ -5,11 +5,13 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 )
 
-// interrupts tells of SIGINT and SIGTERM. The first ends the reading; after
+// interrupts tells of SIGINT and SIGTERM. The first ends the reading; soon after
 // it the signals have their default effect again, so that a second ends the
-// program.
+// program. Not at once: timeout(1) and shells send one to the program and one to
+// its process group.
 type interrupts struct {
 	c     chan struct{} // receives once
 	ended chan struct{} // closed then
@@ -24,13 +26,17 @@ func watchSignals() *interrupts {
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	go func() {
 		if _, ok := <-i.sig; ok {
-			signal.Stop(i.sig)
 			close(i.ended)
 			i.c <- struct{}{}
+			time.Sleep(sameSignal)
+			signal.Stop(i.sig)
 		}
 	}()
 	return i
 }
+
+// sameSignal is how long after a signal another is taken for the same.
+const sameSignal = 300 * time.Millisecond
 
 // watchInterim tells of SIGUSR1, which asks for a report in the midst of a live
 // capture. stop ends that.
