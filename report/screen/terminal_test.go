@@ -98,9 +98,10 @@ func newTerminal(t *testing.T) *terminal {
 		os.RemoveAll(dir)
 	})
 	x.must("-f", os.DevNull, "new-session", "-d", "-x", "120", "-y", "40", "env", "-u", "TMUX", "PS1=ready> ", "ENV=", "sh")
-	x.wait("ready>")
+	x.prompt()
 	x.line("echo before the $((40+2))nd screen")
 	x.wait("before the 42nd screen")
+	x.prompt()
 	return x
 }
 
@@ -172,6 +173,12 @@ func (x *terminal) wait(want ...string) {
 	})
 }
 
+// prompt waits until the shell does.
+func (x *terminal) prompt() {
+	x.t.Helper()
+	x.until("a prompt", func(s string) bool { return strings.HasSuffix(strings.TrimSpace(s), "ready>") })
+}
+
 // gone waits until nothing of it is seen.
 func (x *terminal) gone(unwanted string) {
 	x.t.Helper()
@@ -201,12 +208,13 @@ func (x *terminal) flags() string {
 // should.
 func (x *terminal) restored(said string) {
 	x.t.Helper()
-	x.wait("before the 42nd screen", said, "ready>")
+	x.wait("before the 42nd screen", said)
+	x.prompt()
 	if got := x.flags(); got != "alternate 0, cursor 1" {
 		x.t.Errorf("afterwards: %s", got)
 	}
-	x.line("stty -a | tr ' ;' '\\n\\n' | grep -cxE 'icanon|echo|isig|opost|icrnl|onlcr'") // and with -, if off
-	x.wait("\n6\n")
+	x.line("echo modes $(stty -a | tr ' ;' '\\n\\n' | grep -cxE 'icanon|echo|isig|opost|icrnl|onlcr')") // and with -, if off
+	x.wait("modes 6")
 }
 
 func TestTerminal(t *testing.T) {
@@ -271,7 +279,8 @@ func TestTerminalSuspends(t *testing.T) {
 	x := newTerminal(t)
 	x.play("scene")
 	x.keys("C-z")
-	x.wait("before the 42nd screen", "ready>")
+	x.wait("before the 42nd screen")
+	x.prompt()
 	x.line("echo while it is $((40+3))")
 	x.wait("while it is 43")
 	x.line("fg")
