@@ -43,7 +43,8 @@ func TrailRungs(c *tracker.Case) []Rung {
 		return nil
 	}
 	p.start = ev[0].Time
-	p.earlier, p.own = trailBases(ev, true), trailBases(ev, false)
+	p.earlier = trailBases(ev, true, [2]trailBase{})
+	p.own = trailBases(ev, false, p.earlier)
 	for i := range ev {
 		p.event(&ev[i])
 	}
@@ -59,9 +60,10 @@ type trailBase struct {
 	nxt   reassembly.Seq
 }
 
-// trailBases finds them: from a SYN, else from the first segment of an end, else from
-// the peer's first acknowledgment. earlier are those of the stream before.
-func trailBases(ev []tracker.Event, earlier bool) (b [2]trailBase) {
+// trailBases finds them: from the SYN that opens, else from the first segment of an end,
+// else from the peer's first acknowledgment. earlier are those of the stream before; where
+// the own one has no such SYN, those go on.
+func trailBases(ev []tracker.Event, earlier bool, before [2]trailBase) (b [2]trailBase) {
 	set := func(end uint8, isn uint32) {
 		if !b[end].known {
 			b[end] = trailBase{true, isn, reassembly.Seq(isn)}
@@ -75,10 +77,15 @@ func trailBases(ev []tracker.Event, earlier bool) (b [2]trailBase) {
 		}
 	}
 	each(func(e *tracker.Event) {
-		if e.Has(capture.SYN) {
+		if opens(e) {
 			set(e.From, e.Seq)
 		}
 	})
+	for i := range before {
+		if before[i].known {
+			set(uint8(i), before[i].isn)
+		}
+	}
 	each(func(e *tracker.Event) {
 		switch {
 		case e.Rst():
@@ -97,11 +104,21 @@ func trailBases(ev []tracker.Event, earlier bool) (b [2]trailBase) {
 	return b
 }
 
+// opens reports a SYN with which its sender begins: others are late, or forged.
+func opens(e *tracker.Event) bool {
+	if !e.Syn() && !e.SynAck() || e.Is(tracker.Odd) {
+		return false
+	}
+	was, is := e.Before(int(e.From)).State, e.After(int(e.From)).State
+	return (is == tracker.SynSent || is == tracker.SynReceived) && (!was.Synchronised() || was == tracker.TimeWait)
+}
+
 // trailPen adds rungs.
 type trailPen struct {
 	c            *tracker.Case
 	start        int64
 	was          [2]LadderState // after the event before
+	known        [2]bool        // the end had a state, so that it is not presumed to listen
 	earlier, own [2]trailBase
 	rungs        []Rung
 }
@@ -112,10 +129,10 @@ func (p *trailPen) event(e *tracker.Event) {
 		base = &p.earlier
 	}
 	r := Rung{Frame: e.Frame, Time: time.Duration(e.Time - p.start), From: int(e.From), Back: e.Is(tracker.Quoted), Why: trailWhy(e)}
-	r.Before, r.States = trailStates(e.Before), trailStates(e.After)
+	r.Before, r.States = p.states(e.Before), p.states(e.After)
 	p.gap(e, base, r.Before, r.Time)
 	s := capture.Segment{Flags: e.Flags, Seq: e.Seq, Ack: e.Ack, Len: e.Len, Window: e.Window}
-	if mss := p.c.Life.Ends[e.From].MSS; mss > 0 && e.Has(capture.SYN) {
+	if mss := p.c.Life.Ends[e.From].MSS; mss > 0 && e.Has(capture.SYN) && e.Seq == base[e.From].isn && !e.Is(tracker.Odd) {
 		s.MSS, s.Opts = mss, capture.OptMSS
 	}
 	r.Text = segmentText(&s, base[e.From].isn, base[e.From^1].isn, false)
@@ -125,8 +142,12 @@ func (p *trailPen) event(e *tracker.Event) {
 	case !e.Has(capture.RST) && !strings.Contains(r.Text, " win "):
 		r.Window = fmt.Sprintf("win %d", e.Window)
 	}
-	if b := &base[e.From]; !r.Back && !e.Rst() && b.nxt.Less(e.End()) {
-		b.nxt = e.End()
+	if !r.Back && !e.Rst() {
+		own, peer := &base[e.From], &base[e.From^1]
+		own.nxt = own.nxt.Max(e.End())
+		if e.Has(capture.ACK) {
+			peer.nxt = peer.nxt.Max(reassembly.Seq(e.Ack))
+		}
 	}
 	p.was = r.States
 	p.rungs = append(p.rungs, r)
@@ -164,7 +185,7 @@ func (p *trailPen) now() {
 		now[i].EndState = tracker.EndState{State: end.State, Certainty: end.Certainty}
 		elapsed = elapsed || end.Certainty == tracker.Elapsed && now[i] != p.was[i]
 	}
-	now = presumedListen(now)
+	now = p.listens(now)
 	if now == p.was {
 		return
 	}
@@ -189,16 +210,18 @@ func (p *trailPen) quoted(e *tracker.Event, base *[2]trailBase) string {
 	return text + " quotes " + relative(e.Seq-base[e.From].isn)
 }
 
-// trailStates are both ends' states, as a ladder shows them.
-func trailStates(of func(int) tracker.EndState) [2]LadderState {
-	return presumedListen([2]LadderState{{EndState: of(tracker.Client)}, {EndState: of(tracker.Server)}})
+// states are both ends' states, as a ladder shows them.
+func (p *trailPen) states(of func(int) tracker.EndState) [2]LadderState {
+	return p.listens([2]LadderState{{EndState: of(tracker.Client)}, {EndState: of(tracker.Server)}})
 }
 
-// presumedListen shows an end as LISTEN that a SYN is on its way to and that has not
-// answered.
-func presumedListen(s [2]LadderState) [2]LadderState {
+// listens shows an end as LISTEN that a SYN is on its way to and that has not answered.
+func (p *trailPen) listens(s [2]LadderState) [2]LadderState {
 	for i := range s {
-		if s[i].EndState == (tracker.EndState{}) && s[i^1].State == tracker.SynSent {
+		switch {
+		case s[i].EndState != tracker.EndState{}:
+			p.known[i] = true
+		case !p.known[i] && s[i^1].State == tracker.SynSent:
 			s[i].State = tracker.Listen
 		}
 	}

@@ -44,7 +44,6 @@ type model struct {
 	down bool         // the other way round
 
 	page   page
-	back   page // where Esc leads from a connection
 	help   bool
 	pane   pane
 	paused bool

@@ -29,7 +29,7 @@ func (m *model) View() (string, *tea.Cursor) {
 	case m.help:
 		lines = m.text(nil, m.helpLines(), room)
 	case m.snap == nil:
-		lines = []line{textLine(strong, "tcpstate"), textLine(plain, "waiting for the capture to begin …")}
+		lines = []line{textLine(strong, "tcpstate"), textLine(plain, "waiting for the first packet …")}
 	case m.page == findingPage:
 		lines = m.text(m.pageHeader(), m.findingLines(), room)
 	case m.page == connectionPage:
