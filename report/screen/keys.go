@@ -13,6 +13,7 @@ func bind(help, does string, keys ...string) key.Binding {
 	return key.NewBinding(key.WithKeys(keys...), key.WithHelp(help, does))
 }
 
+// alt+esc is what two Esc in a row look like.
 var keys = keyMap{
 	up:        bind("↑ k", "up", "up", "k"),
 	down:      bind("↓ j", "down", "down", "j"),
@@ -22,7 +23,7 @@ var keys = keyMap{
 	last:      bind("End G", "to the last, and stay there", "end", "G"),
 	other:     bind("Tab ← →", "findings or connections", "tab", "shift+tab", "left", "right", "h", "l"),
 	open:      bind("Enter", "open", "enter"),
-	back:      bind("Esc", "back; on the first page, no filter", "esc", "backspace"),
+	back:      bind("Esc", "back; on the first page, no filter", "esc", "backspace", "alt+esc"),
 	text:      bind("/", "filter: text in an address, port, state, close or finding", "/"),
 	where:     bind("w :", "filter: an expression, as for --where", "w", ":"),
 	sort:      bind("s", "sort by the next field", "s"),

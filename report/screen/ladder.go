@@ -35,7 +35,7 @@ func (m *model) connectionLines() (head, body []line) {
 		body = append(body, c.rung(&rungs[i]))
 	}
 	if len(rungs) == 0 {
-		body = []line{textLine(faint, "nothing of it was kept")}
+		body = []line{textLine(faint, "its segments are not kept")}
 	}
 	return head, body
 }

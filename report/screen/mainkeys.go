@@ -127,7 +127,7 @@ func (m *model) editKey(k tea.KeyPressMsg) {
 		m.ask.Where = m.edit.String()
 		m.rows.at, m.rows.top = 0, 0
 		m.question()
-	case "esc":
+	case "esc", "alt+esc":
 		was := m.edit
 		m.edit = editor{}
 		switch {

@@ -121,9 +121,21 @@ func (m *model) look() {
 		}
 	}
 	if d := s.Detail; d != nil && m.ask.Detail != nil && d.Ref() == *m.ask.Detail {
-		m.detail = d
+		m.detail = keepTrail(d, m.detail)
 	}
 	m.answered()
+}
+
+// keepTrail is what is known now; of one that is over, whose trail may be gone, with the
+// trail that was seen last.
+func keepTrail(d, before *report.Detail) *report.Detail {
+	if before == nil || len(d.Case.Trail.Events) > 0 || len(before.Case.Trail.Events) == 0 {
+		return d
+	}
+	x := *d
+	x.Case.Trail = before.Case.Trail
+	x.Case.Life = &x.Row.Life
+	return &x
 }
 
 // answered closes the editor when its expression was understood.

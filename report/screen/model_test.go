@@ -2,6 +2,7 @@ package screen
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +11,7 @@ import (
 
 	"tcpstate/report"
 	"tcpstate/report/detect"
+	"tcpstate/tracker"
 )
 
 // Every order that s goes through, and its reverse, is one that --sort knows.
@@ -190,6 +192,14 @@ stream 0 10.0.0.1:40022 → 10.0.0.2:80
 	s.mu.Unlock()
 	p.Update(tick{})
 	p.sees("FIN,ACK 401 ack 1002", "LAST-ACK", "CLOSED")
+	s.mu.Lock()
+	s.details = slices.Clone(s.details) // a snapshot is not changed
+	s.details[0].Case.Trail, s.details[0].Case.Life = tracker.Trail{}, &s.details[0].Life
+	s.details[0].Ends[1].Packets = 4321
+	s.mu.Unlock()
+	p.Update(tick{})
+	p.sees("4,321 packets", "FIN,ACK 401 ack 1002")
+	p.misses("no longer known")
 	s.mu.Lock()
 	s.details = s.details[1:]
 	s.mu.Unlock()
