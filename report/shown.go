@@ -12,6 +12,9 @@ import (
 // ShowCount writes n with a mark between groups of three: 1,234,567.
 func ShowCount(n uint64) string { return showCount(n) }
 
+// ShowPlural is "1 file", "2 files".
+func ShowPlural(n uint64, one string) string { return plural(n, one) }
+
 // ShowSpan writes a duration with three significant digits, or as minutes and hours
 // where it is long: 81 µs, 1.21 s, 4m05s, 2h03m.
 func ShowSpan(d time.Duration) string { return showSpan(d.Seconds()) }

@@ -83,36 +83,59 @@ func (m *model) stateCell(s tracker.State, w int) (l line) {
 	return l
 }
 
+// counted are the columns of the full census. What is not presumed or elapsed is
+// confirmed, so that this one is the first to give way to the history.
+var counted = []struct {
+	head string
+	of   func(*tracker.StateCount) uint64
+}{
+	{"now", now},
+	{"confirmed", func(c *tracker.StateCount) uint64 { return c.Confirmed }},
+	{"presumed", func(c *tracker.StateCount) uint64 { return c.Presumed }},
+	{"elapsed", func(c *tracker.StateCount) uint64 { return c.Elapsed }},
+	{"peak", func(c *tracker.StateCount) uint64 { return c.Peak }},
+}
+
+// leastHistory is how much of it is worth a column.
+const leastHistory = 8
+
 // censusTable is the census with everything in full.
 func (m *model) censusTable(w int, states []tracker.State) []line {
-	head := cell("state", stateWidth)
-	for _, t := range []string{"now", "confirmed", "presumed", "elapsed", "peak"} {
-		head += " " + cell(t, -9)
+	columns := counted
+	head := func() string {
+		text := cell("state", stateWidth)
+		for _, c := range columns {
+			text += " " + cell(c.head, -max(len(c.head), 8))
+		}
+		return text
 	}
-	rest := w - width(head) - 2
-	if rest >= 8 {
-		head += "  history"
+	if w-width(head())-2 < 2*leastHistory {
+		columns = append(counted[:1:1], counted[2:]...)
+	}
+	heads := head()
+	rest := w - width(heads) - 2
+	if rest >= leastHistory {
+		heads += "  history"
 		if each := fmt.Sprintf(" (%s each)", m.snap.Step); m.snap.Step > 0 && rest >= len("history")+len(each) {
-			head += each
+			heads += each
 		}
 	}
-	lines := []line{textLine(faint, head)}
+	lines := []line{textLine(faint, heads)}
 	for _, s := range states {
-		c := &m.snap.States[s]
 		var l line
 		k := plain
-		if now(c) == 0 {
+		if now(&m.snap.States[s]) == 0 {
 			k = faint
 		}
 		l.add(k, cell(s.String(), stateWidth))
-		for _, n := range []uint64{now(c), c.Confirmed, c.Presumed, c.Elapsed, c.Peak} {
+		for _, c := range columns {
 			text := "-"
-			if n > 0 {
+			if n := c.of(&m.snap.States[s]); n > 0 {
 				text = report.ShowCount(n)
 			}
-			l.add(k, " "+cell(text, -9))
+			l.add(k, " "+cell(text, -max(len(c.head), 8)))
 		}
-		if rest >= 8 {
+		if rest >= leastHistory {
 			l.add(plain, "  ").add(note, spark(m.snap.History, s, rest))
 		}
 		lines = append(lines, l)

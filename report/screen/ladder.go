@@ -69,8 +69,8 @@ func (m *model) lifeLines(r *report.Row) []line {
 	lines := []line{a, textLine(plain, "  "+strings.Join(words, ", "))}
 	for i, name := range []string{"client", "server"} {
 		e := &r.Ends[i]
-		text := fmt.Sprintf("  %s %s  %s packets, %s octets", name, cell(report.ShowState(tracker.EndState{State: e.State, Certainty: e.Certainty}), stateMark),
-			report.ShowCount(e.Packets), report.ShowCount(e.Bytes))
+		text := fmt.Sprintf("  %s %s  %s, %s", name, cell(report.ShowState(tracker.EndState{State: e.State, Certainty: e.Certainty}), stateMark),
+			report.ShowPlural(e.Packets, "packet"), report.ShowPlural(e.Bytes, "octet"))
 		for _, x := range []struct {
 			n    uint32
 			text string
