@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"golang.org/x/term"
@@ -23,24 +23,49 @@ func (c *cli) wantScreen(f *flags) bool {
 
 // shown is the screen while it is shown. A nil one is not there.
 type shown struct {
-	done    chan struct{} // closed when it is left
-	err     error         // why, after that
-	cancel  func()
-	curtain *curtain
+	done     chan struct{} // closed when it is left
+	err      error         // why, after that
+	cancel   func()
+	curtains []*curtain
 }
 
-// curtain keeps from standard output what would be written across the screen: reports at
-// intervals, and those that SIGUSR1 asks for.
+// curtain keeps from a terminal what would be written across the screen.
 type curtain struct {
 	w    io.Writer
-	down atomic.Bool
+	keep int // how many octets wait behind it; what is more is lost
+	mu   sync.Mutex
+	down bool
+	kept []byte
 }
 
+// asideMost is how much of what is said on standard error waits for the screen's end.
+const asideMost = 1 << 16
+
 func (c *curtain) Write(b []byte) (int, error) {
-	if c.down.Load() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.down {
+		c.kept = append(c.kept, b[:min(len(b), c.keep-len(c.kept))]...)
 		return len(b), nil
 	}
 	return c.w.Write(b)
+}
+
+func (c *curtain) lower() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.down = true
+}
+
+// lift shows what waited.
+func (c *curtain) lift() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.down = false
+	if len(c.kept) > 0 {
+		c.w.Write(c.kept)
+		c.kept = nil
+	}
 }
 
 // show starts the screen.
@@ -49,8 +74,14 @@ func (s *sniffer) show() *shown {
 		return nil
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	x := &shown{done: make(chan struct{}), cancel: cancel, curtain: &s.curtain}
-	x.curtain.down.Store(true)
+	// Reports at intervals, and those that SIGUSR1 asks for, have no place; what is
+	// said on standard error waits.
+	said := &curtain{w: s.stderr, keep: asideMost}
+	s.stderr = said
+	x := &shown{done: make(chan struct{}), cancel: cancel, curtains: []*curtain{&s.curtain, said}}
+	for _, c := range x.curtains {
+		c.lower()
+	}
 	s.feed.every = showEvery
 	o := screen.Options{In: s.stdin.(*os.File), Out: s.stdout.(*os.File), Clock: s.f.report.Clock, Zone: time.Local, NoColor: !s.wantColor(s.f)}
 	go func() {
@@ -75,7 +106,9 @@ func (x *shown) close() error {
 	}
 	x.cancel()
 	<-x.done
-	x.curtain.down.Store(false)
+	for _, c := range x.curtains {
+		c.lift()
+	}
 	var mistake *screen.Panic
 	switch {
 	case errors.Is(x.err, context.Canceled):

@@ -296,17 +296,17 @@ func TestScreenOfALiveCapture(t *testing.T) {
 func TestScreenEnds(t *testing.T) {
 	for _, c := range []struct {
 		name, args string
-		end        func(*pane)
+		end        func(*pane, *loopback)
 	}{
-		{"Ctrl-C", "", func(p *pane) {
+		{"Ctrl-C", "", func(p *pane, _ *loopback) {
 			p.row("127.0.0.1", "ESTABLISHED")
 			p.keys("C-c")
 		}},
-		{"SIGTERM", "", func(p *pane) {
+		{"SIGTERM", "", func(p *pane, _ *loopback) {
 			p.row("127.0.0.1", "ESTABLISHED")
 			unix.Kill(p.child(), unix.SIGTERM)
 		}},
-		{"SIGUSR1 and SIGINT", "--interval 100ms", func(p *pane) { // nothing is written across the screen
+		{"SIGUSR1 and SIGINT", "--interval 100ms", func(p *pane, _ *loopback) { // nothing is written across the screen
 			p.row("127.0.0.1", "ESTABLISHED")
 			unix.Kill(p.child(), unix.SIGUSR1)
 			p.keys("s")
@@ -316,12 +316,20 @@ func TestScreenEnds(t *testing.T) {
 			})
 			unix.Kill(p.child(), unix.SIGINT)
 		}},
-		{"duration", "--duration 2s", func(p *pane) {}},
+		{"the interface goes down", "", func(p *pane, n *loopback) { // what is said waits
+			if out, err := exec.Command("ip", "-n", n.name, "link", "set", "lo", "down").CombinedOutput(); err != nil {
+				p.t.Fatalf("%v: %s", err, out)
+			}
+			p.sees("lo  is down", "q quit")
+			p.keys("q")
+			p.sees("the interface went down")
+		}},
+		{"duration", "--duration 2s", func(p *pane, _ *loopback) {}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p, n := live(t, c.args)
 			n.conversation(t)
-			c.end(p)
+			c.end(p, n)
 			p.sees("States at the end of the capture", "status 0")
 			p.until("a prompt", prompted)
 			if got := p.alternate(); got != "alternate 0, cursor 1" {

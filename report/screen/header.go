@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"tcpstate/capture"
 	"tcpstate/report"
 	"tcpstate/tracker"
 )
@@ -14,6 +15,12 @@ func (m *model) header() []line {
 	s := m.snap
 	var a line
 	a.add(strong, "tcpstate").add(plain, "  "+cmp.Or(s.Source, "-"))
+	switch s.Link.State {
+	case capture.LinkDown:
+		a.add(plain, "  ").add(bad, "is down")
+	case capture.LinkNoCarrier:
+		a.add(plain, "  ").add(bad, "has no carrier")
+	}
 	if m.paused {
 		a.add(plain, "  ").add(picked, m.pausedWord())
 	}

@@ -9,6 +9,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"tcpstate/capture"
 	"tcpstate/report"
 	"tcpstate/report/detect"
 	"tcpstate/tracker"
@@ -364,6 +365,15 @@ func TestHostileText(t *testing.T) {
 	}
 	p.press("esc")
 	p.sees(`eth\x1b]0;owned\x07\x1b[2J\u202e\u0301\x0d\x0a`)
+}
+
+func TestLinkDown(t *testing.T) {
+	s := newStage(t, 0)
+	for state, want := range map[capture.LinkState]string{capture.LinkDown: "eth0  is down", capture.LinkNoCarrier: "eth0  has no carrier", capture.LinkUp: "eth0  up 64"} {
+		s.base.Link.State = state
+		p := play(t, s, 80, 24)
+		p.sees(want[:len(want)-3])
+	}
 }
 
 func TestRates(t *testing.T) {
