@@ -69,7 +69,7 @@ func (r *Report) Snapshot(m *Standing, q Query) *Snapshot {
 	l := r.live
 	tot, st := m.Tracker.Totals(), m.Stats
 	s := &Snapshot{
-		Source: l.Interface, Filter: l.Filter, Now: instant(m.Now), Packets: st.Packets, Segments: st.Segments, Selected: st.Selected,
+		Source: l.Interface, Link: st.Link, Filter: l.Filter, Now: instant(m.Now), Packets: st.Packets, Segments: st.Segments, Selected: st.Selected,
 		Dropped: st.Dropped, IfDropped: st.IfDropped, Skipped: slices.Clone(st.Skipped), Lost: m.Lost,
 		States: m.Tracker.Census(), Roles: m.Tracker.Roles(), Step: traceStep,
 		Opened: tot.Lives + tot.Folded, Resets: tot.Resets, Evicted: tot.Evicted, Folded: tot.Folded, Query: q,

@@ -12,10 +12,11 @@ import (
 // screen and the metrics. It is a value of its own: nothing in it changes any more, and
 // it may be read from any goroutine.
 type Snapshot struct {
-	Source string    // the interface
-	Filter string    // "" for none
-	Began  time.Time // of the first packet; zero before it
-	Now    time.Time // packet time, which goes on while nothing is heard
+	Source string       // the interface
+	Link   capture.Link // whether it is up
+	Filter string       // "" for none
+	Began  time.Time    // of the first packet; zero before it
+	Now    time.Time    // packet time, which goes on while nothing is heard
 
 	// Of the source, since the beginning. Skipped is by reason, and sorted by it.
 	Packets, Segments, Selected uint64

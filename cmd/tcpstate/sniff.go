@@ -38,6 +38,8 @@ type sniffer struct {
 	metrics *metricsServer
 	rec     *recorder // -w; nil without
 	failed  bool      // and nothing is written any more
+	screen  *shown
+	curtain curtain // before standard output
 
 	now      int64 // packet time; math.MinInt64 before there is any
 	stats    capture.Stats
@@ -112,6 +114,9 @@ func (s *sniffer) open() (err error) {
 	o.Zone = time.Local
 	o.Live = &report.LiveOptions{Interface: s.f.iface, Filter: s.f.selection.Filter, Interval: s.f.interval}
 	for _, x := range s.outs {
+		if x.file == nil {
+			s.curtain.w, x.W = x.W, &s.curtain
+		}
 		o.Outputs = append(o.Outputs, x.Output)
 	}
 	s.report = report.New(o)
@@ -142,7 +147,11 @@ func (s *sniffer) run() error {
 	defer s.tracker.Close()
 	s.metrics.start()
 	defer s.metrics.close()
+	s.screen = s.show()
 	e, err := s.follow()
+	if failed := s.screen.close(); failed != nil {
+		s.complain("%v", failed)
+	}
 	if err == nil {
 		err = s.finish(&e)
 	}
@@ -194,7 +203,7 @@ func (s *sniffer) follow() (ending, error) {
 	}
 	interim, stop := watchInterim()
 	defer stop()
-	sig := s.intr.c
+	sig, left := s.intr.c, s.screen.left()
 	start := time.Now()
 	s.interval.next, s.looks.next = start.Add(s.f.interval), start.Add(lookEvery)
 	for e.err == nil {
@@ -203,6 +212,9 @@ func (s *sniffer) follow() (ending, error) {
 			e.stats, e.err = m.stats, m.err
 			s.take(&m)
 			rd.giveBack(m.batch, true)
+		case <-left:
+			left = nil
+			end()
 		case <-heart.C:
 		case <-interim:
 			if s.begun {
