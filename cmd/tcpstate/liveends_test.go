@@ -8,7 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -72,7 +72,7 @@ func TestLiveInterfaceRemoved(t *testing.T) {
 	if code := p.ended(t); code != exitDamaged {
 		t.Errorf("exit status %d", code)
 	}
-	if got := p.err.String(); !strings.Contains(got, "tcpstate: eth0: ") || strings.Count(got, "\n") != 1 {
+	if got := p.err.String(); got != "tcpstate: eth0: the interface vanished\n" {
 		t.Errorf("standard error: %s", got)
 	}
 	if last := p.lastLine(); !strings.HasPrefix(last, `{"type":"summary"`) {
@@ -92,11 +92,12 @@ func TestLiveInterfaceDown(t *testing.T) {
 	t.Parallel()
 	h := newHosts(t)
 	p := h.server.start(t, nil, "tcpstate", "-i", "eth0", "-o", "ndjson", "--show", "summary,transitions")
+	h.heard(t, p)
 	for range 2 {
-		h.heard(t, p)
 		h.server.ip(t, "link set eth0 down")
-		h.attempt(t)
+		p.says(t, "eth0: the interface went down; the capture waits for it\n")
 		h.server.ip(t, "link set eth0 up")
+		p.says(t, "eth0: the interface is up again after ")
 		h.heard(t, p)
 	}
 	p.signal(t, syscall.SIGINT)
@@ -134,39 +135,61 @@ func TestLiveIdle(t *testing.T) {
 	})
 }
 
-// Who closes our output has seen enough.
+// Who closes our standard output has seen enough, but other outputs go on.
 func TestLiveClosedStdout(t *testing.T) {
 	needNetns(t)
 	t.Parallel()
-	h := newHosts(t)
-	r, w, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Close()
-	p := h.server.start(t, func(c *exec.Cmd) { c.Stdout = w }, "tcpstate", "-i", "eth0", "-o", "ndjson", "--show", "transitions")
-	w.Close()
-	h.server.captures(t, 1)
-	one := make(chan error, 1)
-	go func() {
-		_, err := bufio.NewReader(r).ReadString('\n')
-		one <- err
-		r.Close()
-	}()
-	eventually(t, func() (bool, string) {
-		h.attempt(t)
-		select {
-		case <-p.over:
-			return true, ""
-		default:
-			return false, "it goes on"
+	for _, alone := range []bool{true, false} {
+		h := newHosts(t)
+		file, args := filepath.Join(t.TempDir(), "file"), []string{"-o", "ndjson", "--show", "summary,transitions"}
+		if !alone {
+			args = append(args, "-o", "json="+file)
 		}
-	})
-	if err := <-one; err != nil {
-		t.Error(err)
-	}
-	if code := p.ended(t); code != exitOK || p.err.String() != "" {
-		t.Errorf("exit status %d, standard error: %s", code, p.err.String())
+		p, r := h.unread(t, args...)
+		one := make(chan error, 1)
+		go func() {
+			_, err := bufio.NewReader(r).ReadString('\n')
+			one <- errors.Join(err, r.Close())
+		}()
+		eventually(t, func() (bool, string) {
+			h.attempt(t)
+			select {
+			case err := <-one:
+				return err == nil, fmt.Sprint(err)
+			default:
+				return false, "it says nothing"
+			}
+		})
+		// It learns of that when it writes.
+		for i := 0; !alone && i < 20; i++ {
+			h.attempt(t)
+			time.Sleep(50 * time.Millisecond)
+		}
+		eventually(t, func() (bool, string) {
+			h.attempt(t)
+			select {
+			case <-p.over:
+				return true, ""
+			default:
+				if !alone {
+					p.signal(t, syscall.SIGINT)
+				}
+				return !alone, "it goes on"
+			}
+		})
+		if code := p.ended(t); code != exitOK || p.err.String() != "" {
+			t.Errorf("exit status %d, standard error: %s", code, p.err.String())
+		}
+		if alone {
+			continue
+		}
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := readReport(t, b).int("summary", "segments"); n < 40 || n > 2*h.attempts {
+			t.Errorf("%d segments of %d attempts in the file, of which 20 came when nobody listened", n, h.attempts)
+		}
 	}
 }
 
@@ -191,8 +214,7 @@ func TestLiveReports(t *testing.T) {
 	if code := p.ended(t); code != exitOK || p.err.String() != "" {
 		t.Errorf("exit status %d, standard error: %s", code, p.err.String())
 	}
-	last := p.out.String()[strings.LastIndex(p.out.String(), "interim report")+1:]
-	if want := "1.  " + hostA; !strings.Contains(last, hostB) {
-		t.Errorf("the last report has no %s: %s", want, last)
+	if last := p.out.String()[strings.LastIndex(p.out.String(), "interim report"):]; strings.Count(last, "\neth0: ") != 1 {
+		t.Errorf("after the last interim report comes not one more: %s", last)
 	}
 }
