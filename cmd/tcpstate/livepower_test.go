@@ -48,7 +48,7 @@ func TestLiveInterruptedTwice(t *testing.T) {
 	select {
 	case <-p.over:
 		t.Fatalf("it did not wait for its reader: %s", p.err.String())
-	case <-time.After(200 * time.Millisecond):
+	case <-time.After(2 * sameSignal): // before that it is taken for the same
 	}
 	p.signal(t, syscall.SIGINT)
 	<-p.over
