@@ -22,6 +22,9 @@ func (c *cli) openLiveOutputs(f *flags) (outs []*liveOutput, err error) {
 	for _, s := range f.outputs {
 		o := &liveOutput{}
 		var w io.Writer = c.stdout
+		if len(f.outputs) > 1 || f.metrics != "" || f.write != "" {
+			w = &departing{w: w}
+		}
 		if s.file != "" {
 			if o.file, err = os.OpenFile(s.file, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o666); err != nil {
 				for _, o := range outs {
@@ -38,6 +41,24 @@ func (c *cli) openLiveOutputs(f *flags) (outs []*liveOutput, err error) {
 		outs = append(outs, o)
 	}
 	return outs, nil
+}
+
+// departing is standard output where it is not all there is: when who reads it goes, the
+// others go on.
+type departing struct {
+	w    io.Writer
+	gone bool
+}
+
+func (d *departing) Write(p []byte) (int, error) {
+	if !d.gone {
+		n, err := d.w.Write(p)
+		if err == nil || quiet(err) != nil {
+			return n, err
+		}
+		d.gone = true
+	}
+	return len(p), nil
 }
 
 // lossyQueue is how much may wait for a slow reader, in octets, and lossyGrace how

@@ -164,6 +164,9 @@ func (s *sniffer) run() error {
 			err = closed
 		}
 	}
+	if n := s.lost().Lines; n > 0 {
+		s.complain("%d lines of output were dropped: who reads them was too slow", n)
+	}
 	if errors.Is(err, errUnread) {
 		s.complain("%v", err)
 		err = nil
