@@ -58,7 +58,7 @@ type ending struct {
 // follow reads the source to its end, or until it is interrupted, and writes
 // the report. Its error is that of the report.
 func (c *cli) follow(f *flags, src capture.Source, r *report.Report, intr *interrupts) (ending, error) {
-	defer sparing(f.tracker.MaxMemory)()
+	defer sparing(f.tracker.MaxMemory, 0)()
 	t := tracker.NewParallel(f.tracker, f.workers, r.Observer())
 	defer t.Close()
 	bar := c.newProgress(f)
