@@ -1,6 +1,10 @@
 package tracker
 
-import "math"
+import (
+	"math"
+
+	"tcpstate/capture"
+)
 
 // Where room gets tight, lives that are over are folded sooner, and what is
 // written down of packed lives of which there is nothing to say is given up:
@@ -20,6 +24,7 @@ type bound struct {
 	lives                 int   // entries
 	unpacked              int   // entries from which on others are packed
 	tight                 bool  // three quarters of the memory are used up
+	strict                bool  // for ever: what is made ahead counts, too, and nothing more is made
 	hand, residues, stubs uint32
 	sketch                uint32
 	pack                  uint32
@@ -44,7 +49,23 @@ func (b *bound) set(cfg *Config, n int) {
 	}
 	if cfg.MaxMemory > 0 {
 		b.memory = max(cfg.MaxMemory-elsewhere, cfg.MaxMemory/4) / int64(n)
+		if cfg.Forget > 0 {
+			// A live capture has more of that: findings that hold, lives that were over
+			// lately, and what the collector has not found yet.
+			b.memory = max(cfg.MaxMemory/8*5-elsewhere/2, cfg.MaxMemory/4) / int64(n)
+			b.unpacked = min(b.unpacked, max(1<<10, int(b.memory/8/(entryOctets+notebookOctets))))
+		}
 		b.unpacked = min(b.unpacked, max(1, unpacked/n))
+	}
+}
+
+// Squeeze leaves lives so many octets less than they have, or may have if that is less, but not
+// less than an eighth of Config.MaxMemory; for who sees that all else takes more than was
+// thought. It may be called between batches, where there is one worker.
+func (p *Parallel) Squeeze(octets int64) {
+	t := p.workers[0].Tracker
+	if b := &t.bound; len(p.workers) == 1 && b.strict && b.memory != math.MaxInt64 {
+		b.memory = max(min(b.memory, t.octets())-octets, min(b.memory, t.cfg.MaxMemory/8))
 	}
 }
 
@@ -65,6 +86,8 @@ const (
 	leafOctets     = 64
 	sketchOctets   = 320
 	strokesOctets  = 84
+	alarmOctets    = 24
+	ageOctets      = 4
 )
 
 // octets is how many all lives take, those that gave way included: their room
@@ -78,6 +101,10 @@ func (t *Tracker) octets() int64 {
 		n += int64(t.table.entries.n)*notebookOctets + int64(t.trails.leaves.used)*leafOctets +
 			int64(t.trails.dossiers.n)*dossierOctets + int64(t.trails.rares.n)*rareOctets
 	}
+	if t.bound.strict {
+		n += int64(t.table.ages.n)*ageOctets + int64(cap(t.alarms.far)+cap(t.alarms.now))*alarmOctets +
+			int64(t.table.blocks()-t.table.cells)*bucketOctets + int64(t.table.stubs.n+t.table.residues.n+t.table.embryos.n+t.table.wide.n)/8
+	}
 	return n
 }
 
@@ -89,6 +116,13 @@ func (t *Tracker) makeRoom() {
 	}
 	used := t.octets()
 	t.bound.tight = used > t.bound.memory/4*3
+	if t.bound.strict {
+		t.cram(used)
+		if used >= t.bound.memory {
+			t.reserve()
+		}
+		return
+	}
 	if used < t.bound.memory {
 		return
 	}
@@ -98,10 +132,57 @@ func (t *Tracker) makeRoom() {
 	}
 	for t.table.lives() > t.bound.lives && t.evict() {
 	}
-	for len(t.table.stubs.free) < spare && t.table.stubs.inUse() > 0 {
+	for t.table.stubs.spare() < spare && t.table.stubs.inUse() > 0 {
 		t.forgetStub()
 	}
-	for len(t.table.residues.free) < spare && t.table.residues.inUse() > 0 {
+	for t.table.residues.spare() < spare && t.table.residues.inUse() > 0 {
+		t.forgetResidue()
+	}
+}
+
+// cram sees to it that the table needs no more cells, where there is no room for twice
+// as many.
+func (t *Tracker) cram(used int64) {
+	b := &t.table
+	b.crammed = used+2*int64(b.cells)*bucketOctets > t.bound.memory
+	if !b.crammed {
+		return
+	}
+	// Each part has nearly as many as the others.
+	most := b.cells/4*3 - 1<<foldSpare
+	for n := b.inUse() - most; n > 0; n-- {
+		switch {
+		case b.stubs.inUse() > 0:
+			t.forgetStub()
+		case b.residues.inUse() > 0:
+			t.forgetResidue()
+		case !t.evict():
+			return
+		}
+	}
+}
+
+// reserve sees to it that each pool has what the segments of a batch may take of it: then
+// none has to grow.
+func (t *Tracker) reserve() {
+	const spare = capture.BatchSize
+	b, p := &t.table, &t.trails
+	for b.stubs.spare() < spare && b.stubs.inUse() > 0 {
+		t.forgetStub()
+	}
+	for b.parcels.spare() < 8*spare && b.parcels.used > 0 && t.evictParcel() {
+	}
+	for (b.sketches.spare() < spare || b.sketches.more.spare() < 2*spare) && b.sketches.inUse() > 0 && t.evictSketch() {
+	}
+	for b.entries.spare() < spare && b.entries.inUse() > 0 && t.evictEntry() {
+	}
+	// Entries have most dossiers, and packed lives some.
+	few := func() bool { return t.obs.Case != nil && (p.dossiers.spare() < spare || p.rares.spare() < spare) }
+	for n := 0; n < spare && few() && b.entries.inUse() > 0 && t.evictEntry(); n++ {
+	}
+	for n := 0; n < spare && few() && b.parcels.used > 0 && t.evictParcel(); n++ {
+	}
+	for b.residues.spare() < 2*spare && b.residues.inUse() > 0 {
 		t.forgetResidue()
 	}
 }
@@ -113,13 +194,16 @@ const foldSpare = 12
 // evict folds one life, if there is one that can be. It reports whether it did.
 func (t *Tracker) evict() bool {
 	if t.table.parcels.used > t.table.entries.inUse() {
-		slot := t.unpack(t.table.parcel(&t.bound.parcel))
-		t.totals.Evicted++
-		return t.fold(t.table.at(slot), slot)
+		return t.evictParcel()
 	}
 	if t.table.sketches.inUse() > t.table.entries.inUse() {
 		return t.evictSketch()
 	}
+	return t.evictEntry()
+}
+
+// evictEntry is evict, of an entry.
+func (t *Tracker) evictEntry() bool {
 	var best uint32
 	var worth uint64
 	found := false
@@ -146,6 +230,13 @@ func (t *Tracker) evict() bool {
 		t.totals.Evicted++
 	}
 	return true
+}
+
+// evictParcel is evict, of a packed life. There has to be one.
+func (t *Tracker) evictParcel() bool {
+	slot := t.unpack(t.table.parcel(&t.bound.parcel))
+	t.totals.Evicted++
+	return t.fold(t.table.at(slot), slot)
 }
 
 // evictSketch is evict, of a sketch. There has to be one.

@@ -35,6 +35,7 @@ type sniffer struct {
 	report  *report.Report
 	tracker *tracker.Parallel
 	feed    feed // for the screen and the metrics
+	keeper  *keeper
 	metrics *metricsServer
 	rec     *recorder // -w; nil without
 	failed  bool      // and nothing is written any more
@@ -112,7 +113,8 @@ func (s *sniffer) open() (err error) {
 	}
 	o := s.f.report
 	o.Zone = time.Local
-	o.Live = &report.LiveOptions{Interface: s.f.iface, Filter: s.f.selection.Filter, Interval: s.f.interval}
+	o.Live = &report.LiveOptions{Interface: s.f.iface, Filter: s.f.selection.Filter, Interval: s.f.interval,
+		Term: termOf(s.f.tracker.MaxMemory)}
 	for _, x := range s.outs {
 		if x.file == nil {
 			s.curtain.w, x.W = x.W, &s.curtain
@@ -143,7 +145,8 @@ func (s *sniffer) abandon() {
 
 // run captures and reports.
 func (s *sniffer) run() error {
-	defer sparing(s.f.tracker.MaxMemory)()
+	s.keeper = keep(s.f.tracker.MaxMemory)
+	defer sparing(s.f.tracker.MaxMemory, s.keeper.limit)()
 	defer s.tracker.Close()
 	s.metrics.start()
 	defer s.metrics.close()
@@ -297,6 +300,7 @@ func (s *sniffer) look() {
 // meanwhile does what is to be done from time to time.
 func (s *sniffer) meanwhile(now time.Time) {
 	defer s.report.Flush()
+	s.keeper.watch(now, s.tracker)
 	if !s.begun {
 		return
 	}
