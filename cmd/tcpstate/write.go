@@ -47,7 +47,7 @@ func (c *cli) newRecorder(f *flags, live bool) (*recorder, error) {
 	}
 	s := &spool{
 		files: packetFiles{name: f.write, limit: int64(f.writeMB) * 1e6, ring: f.writeFiles, inPlace: live, inputs: f.paths, stdout: c.stdout},
-		waits: !live,
+		waits: !live, patience: stalled,
 	}
 	s.section = capture.Section{Hardware: runtime.GOARCH, OS: runtime.GOOS, Application: "tcpstate " + programVersion()}
 	if err := s.files.next(); err != nil {
@@ -192,7 +192,7 @@ func writeError(name string, err error) error {
 	return fmt.Errorf("-w: cannot write %s: %w", name, err)
 }
 
-// stalled is how long a live capture waits at its end for a disk that takes nothing.
+// stalled is a spool's patience.
 const stalled = 5 * time.Second
 
 var errStalled = errors.New("it takes nothing")

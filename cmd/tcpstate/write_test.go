@@ -359,30 +359,31 @@ func TestClosedPackets(t *testing.T) {
 // A full disk ends it with one line, and leaves nothing.
 func TestFullDiskOfPackets(t *testing.T) {
 	many := manyFrames(t)
-	places := map[string]string{"tmpfs": filepath.Join(tinyDisk(t), "packets")}
-	if _, err := os.Stat("/dev/full"); err == nil {
-		places["device"] = "/dev/full"
-	}
-	for kind, name := range places {
-		for _, more := range [][]string{nil, {"--stream", "0,1,2,3"}, {"-o", "csv=" + filepath.Join(t.TempDir(), "report")}} {
-			if kind == "tmpfs" && more != nil && more[0] == "--stream" {
-				continue // it has room for these
-			}
-			var stdout, stderr bytes.Buffer
-			code := run(append(more, "-w", name, many), nil, &stdout, &stderr)
-			if want := "tcpstate: -w: cannot write " + name + ": no space left on device\n"; code != exitUsage || stderr.String() != want {
-				t.Errorf("%s %v: exit status %d, standard error: %s", kind, more, code, &stderr)
-			}
-			if kind == "tmpfs" {
-				if l, err := os.ReadDir(filepath.Dir(name)); err != nil || len(l) > 0 {
-					t.Errorf("%v is left: %v", l, err)
-				}
-			}
+	full := func(name string, more ...string) {
+		t.Helper()
+		var stdout, stderr bytes.Buffer
+		code := run(append(more, "-w", name, many), nil, &stdout, &stderr)
+		if want := "tcpstate: -w: cannot write " + name + ": no space left on device\n"; code != exitUsage || stderr.String() != want {
+			t.Errorf("%v: exit status %d, standard error: %s", more, code, &stderr)
 		}
+	}
+	report := filepath.Join(t.TempDir(), "report")
+	if _, err := os.Stat("/dev/full"); err == nil {
+		full("/dev/full")
+		full("/dev/full", "--stream", "0")
+		full("/dev/full", "-o", "csv="+report)
+	}
+	if _, err := os.Stat(report); err == nil {
+		t.Error("a report is there that is not complete")
 	}
 	var stderr bytes.Buffer
 	if code := run([]string{"-w", "-", leak}, nil, fullDisk{}, &stderr); code != exitUsage || stderr.String() != "tcpstate: -w: cannot write standard output: no space left on device\n" {
 		t.Errorf("exit status %d, standard error: %s", code, &stderr)
+	}
+	dir := tinyDisk(t)
+	full(filepath.Join(dir, "packets"))
+	if l, err := os.ReadDir(dir); err != nil || len(l) > 0 {
+		t.Errorf("%v is left: %v", l, err)
 	}
 }
 
@@ -475,6 +476,22 @@ func TestSlowDiskLive(t *testing.T) {
 	}
 	if st := src.Stats(); uint64(n)+lost != batches*1000 || len(st.Damage) > 0 || st.Dropped != 5+lost || st.IfDropped != 2 {
 		t.Errorf("%d packets are there, %d are not: %+v", n, lost, st)
+	}
+}
+
+// Nor does it wait at its end for a disk that takes nothing any more.
+func TestStuckDiskLive(t *testing.T) {
+	g := &gate{open: make(chan struct{})}
+	defer close(g.open)
+	c := &cli{stdout: g}
+	rec, err := c.newRecorder(&flags{iface: "lo", write: "-"}, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rec.batch(&capture.Batch{Frames: []capture.Frame{{Time: 1, Number: 1, Data: make([]byte, 100), Wire: 100, Link: 1}}})
+	rec.spool.patience = time.Millisecond
+	if err := rec.close(); err == nil || err.Error() != "-w: cannot write standard output: it takes nothing" {
+		t.Errorf("the error is %v", err)
 	}
 }
 

@@ -13,6 +13,8 @@ type spool struct {
 	files   packetFiles
 	section capture.Section
 	waits   bool // take waits for the disk
+	// patience is how long a live capture waits at its end for a disk that takes nothing.
+	patience time.Duration
 
 	full chan *blocks
 	free chan *blocks
@@ -97,7 +99,7 @@ func (s *spool) end(keep bool) error {
 	var slow <-chan time.Time
 	for before := ^uint64(0); ; {
 		if !s.waits {
-			slow = time.After(stalled)
+			slow = time.After(s.patience)
 		}
 		select {
 		case <-s.done:
