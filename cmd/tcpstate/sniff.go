@@ -160,7 +160,9 @@ func (s *sniffer) run() error {
 	}
 	if written := s.rec.close(); written != nil && !s.failed {
 		s.failed = true
-		s.complain("%v", written)
+		if quiet(written) != nil {
+			s.complain("%v", written)
+		}
 	}
 	for _, o := range s.outs {
 		if closed := o.close(); err == nil {
@@ -240,6 +242,10 @@ func (s *sniffer) follow() (ending, error) {
 		if err := s.report.Err(); err != nil {
 			return e, err
 		}
+		// Who read the packets has seen enough, and nobody sees anything else.
+		if err := s.rec.fault(); err != nil && quiet(err) == nil && len(s.outs) == 0 && s.metrics == nil {
+			return e, err
+		}
 	}
 	if errors.Is(e.err, io.EOF) {
 		e.err = nil
@@ -273,7 +279,9 @@ func (s *sniffer) take(m *filled) {
 	s.rec.batch(b)
 	if err := s.rec.fault(); err != nil && !s.failed {
 		s.failed = true
-		s.complain("%v; the capture goes on without", err)
+		if quiet(err) != nil {
+			s.complain("%v; the capture goes on without", err)
+		}
 	}
 }
 

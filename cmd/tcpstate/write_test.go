@@ -481,7 +481,7 @@ func TestSlowDiskLive(t *testing.T) {
 
 // Nor does it wait at its end for a disk that takes nothing any more.
 func TestStuckDiskLive(t *testing.T) {
-	g := &gate{open: make(chan struct{})}
+	g := newGate()
 	defer close(g.open)
 	c := &cli{stdout: g}
 	rec, err := c.newRecorder(&flags{iface: "lo", write: "-"}, true)
