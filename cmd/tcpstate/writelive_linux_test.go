@@ -57,7 +57,7 @@ func TestLiveWrites(t *testing.T) {
 
 	ring := filepath.Join(dir, "ring")
 	l = startLive(t, exe, nil, "-w", ring, "-C", "1", "-W", "2", "-o", "json="+report)
-	talkOnLoopback(t, 3_500_000)
+	talkOnLoopback(t, 2_500_000)
 	l.waitFor(t, func() bool { // the third file is the first again
 		a, errA := os.Stat(ring + "0")
 		b, errB := os.Stat(ring + "1")
