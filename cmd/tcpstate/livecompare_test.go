@@ -145,7 +145,7 @@ type comparison struct {
 // except is what may differ: where the packets came from, what live records alone
 // say, and of frames other than TCP segments how many there were before and after
 // all segments.
-var except = regexp.MustCompile(`^/capture$|^/findings/\d+/event$|^/summary/packets$|^/summary/quality/(start|end|span)$`)
+var except = regexp.MustCompile(`^/capture/|^/findings/\d+/event$|^/summary/packets$|^/summary/quality/(start|end|span)$`)
 
 // framed are numbers of frames, 0 for none.
 var framed = regexp.MustCompile(`/(frame|first_frame|last_frame)$`)
@@ -177,9 +177,7 @@ func (c *comparison) value(at string, live, file any) {
 			}
 		}
 		for k := range l {
-			if !except.MatchString(at + "/" + k) {
-				c.value(at+"/"+k, l[k], f[k])
-			}
+			c.value(at+"/"+k, l[k], f[k])
 		}
 		return
 	case []any:
@@ -194,7 +192,7 @@ func (c *comparison) value(at string, live, file any) {
 		return
 	}
 	c.compared++
-	same := live == file
+	same := live == file || except.MatchString(at)
 	if !same && live != nil && file != nil {
 		l, f := fmt.Sprint(live), fmt.Sprint(file)
 		switch {
