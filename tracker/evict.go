@@ -65,6 +65,7 @@ const (
 	leafOctets     = 64
 	sketchOctets   = 320
 	strokesOctets  = 84
+	alarmOctets    = 24
 )
 
 // octets is how many all lives take, those that gave way included: their room
@@ -77,6 +78,9 @@ func (t *Tracker) octets() int64 {
 	if t.obs.Case != nil {
 		n += int64(t.table.entries.n)*notebookOctets + int64(t.trails.leaves.used)*leafOctets +
 			int64(t.trails.dossiers.n)*dossierOctets + int64(t.trails.rares.n)*rareOctets
+	}
+	if t.cfg.Forget > 0 {
+		n += int64(t.table.ages.n)*4 + int64(cap(t.alarms.far)+cap(t.alarms.now))*alarmOctets
 	}
 	return n
 }

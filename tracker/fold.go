@@ -155,9 +155,7 @@ func (t *Tracker) fold(e *entry, slot uint32) bool {
 	n := t.table.named(&c.Key)
 	var r ref
 	if x.stub {
-		k := t.table.stubs.take()
-		*t.table.stubs.at(k) = stub{who, n, e.stream.base[x.side]}
-		r = kindStub | (k + 1)
+		r = t.stub(stub{who, n, e.stream.base[x.side]}, c.last)
 	} else {
 		k := t.table.residues.take()
 		s := t.table.residues.at(k)

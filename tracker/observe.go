@@ -31,6 +31,12 @@ type Config struct {
 	// are counted in Totals.
 	MaxConnections int
 	MaxMemory      int64
+	// Forget is for how long a folded life is remembered that nothing was seen of and of
+	// which both ends are CLOSED, and what Usage counted of hosts that hold nothing any
+	// more; 0 for as long as the capture lasts (forget.go). Only one worker forgets what
+	// Usage counted, and only one needs no memory for each packet: a capture that goes
+	// on for ever has one.
+	Forget time.Duration
 }
 
 // DefaultConfig is Linux: TIME-WAIT 60 s (TCP_TIMEWAIT_LEN), FIN-WAIT-2 60 s

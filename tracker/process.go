@@ -43,6 +43,9 @@ func (t *Tracker) Process(b *capture.Batch) {
 	if t.of <= 1 && t.usage.full() {
 		t.count()
 	}
+	if t.cfg.Forget > 0 {
+		t.forgetOld()
+	}
 }
 
 // count applies what connections came to hold.

@@ -97,6 +97,7 @@ type shapes struct {
 	index map[shape]uint32
 	last  shape // the latest found, and where: many in a row are alike
 	at    uint32
+	free  []uint32 // indexes of those that were given up
 }
 
 // find returns the index of a shape, or not ok.
@@ -106,15 +107,20 @@ func (s *shapes) find(x *shape) (uint32, bool) {
 	}
 	i, ok := s.index[*x]
 	if !ok {
-		if len(s.all) == maxShapes {
+		if len(s.all) == maxShapes && len(s.free) == 0 {
 			return 0, false
 		}
 		if s.index == nil {
 			s.index = map[shape]uint32{}
 			s.all = []shape{{}} // so that no folded life is all zero
 		}
-		i = uint32(len(s.all))
-		s.all = append(s.all, *x)
+		if k := len(s.free) - 1; k >= 0 {
+			i, s.free = s.free[k], s.free[:k]
+			s.all[i] = *x
+		} else {
+			i = uint32(len(s.all))
+			s.all = append(s.all, *x)
+		}
 		s.index[*x] = i
 	}
 	s.last, s.at = *x, i

@@ -34,9 +34,7 @@ func (t *Tracker) settle(r ref) bool {
 		}
 	}
 	if t.table.shapes.all[shape].stub {
-		i := t.table.stubs.take()
-		*t.table.stubs.at(i) = stub{uint64(shape)<<idBits | k.id, k.name, k.iss[k.side()]}
-		t.table.move(k.hash, r, kindStub|(i+1))
+		t.table.move(k.hash, r, t.stub(stub{uint64(shape)<<idBits | k.id, k.name, k.iss[k.side()]}, k.last))
 		t.table.sketches.drop(r&indexMask - 1)
 		return true
 	}

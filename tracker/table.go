@@ -16,6 +16,7 @@ type table struct {
 	entries  pool[entry]
 	residues pool[residue]
 	stubs    pool[stub]
+	ages     pool[age] // of the stubs, by their index; with Config.Forget
 	embryos  pool[embryo]
 	sketches sketches
 	parcels  parcels

@@ -50,6 +50,7 @@ type Tracker struct {
 	flooded   bool    // most segments of late were SYNs, and next to none was answered
 	scratch   entry
 	bound     bound
+	forgets   forgets
 	paper     []byte         // for packing
 	shelves   pool[notebook] // of parcels
 	touched   uint64         // keeps what prefetch reads from being left out
@@ -163,6 +164,10 @@ func (t *Tracker) segment(s *capture.Segment, hint ref) {
 	at := hint
 	if hint == 0 || !t.table.is(hint, &s.Key) {
 		at = t.table.find(&s.Key, s.Hash)
+	}
+	if t.cfg.Forget > 0 && t.outlived(at, s.Time) {
+		t.forgive(at, s.Hash)
+		at = 0
 	}
 	found := at != 0
 	if !found && Streamless(s) {

@@ -41,9 +41,7 @@ func (t *Tracker) unanswered(r ref, hash uint32, due int64) bool {
 		t.hear(o, x)
 		t.tellSilent(x, true, true, &t.obs)
 	}
-	i := t.table.stubs.take()
-	*t.table.stubs.at(i) = stub{uint64(o.shape)<<idBits | x.id, x.name, x.seq}
-	t.table.move(hash, r, kindStub|(i+1))
+	t.table.move(hash, r, t.stub(stub{uint64(o.shape)<<idBits | x.id, x.name, x.seq}, x.time))
 	t.table.embryos.put(r&indexMask - 1)
 	return true
 }
