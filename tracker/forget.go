@@ -178,5 +178,3 @@ func (s *shapes) keep(used []bool) {
 	}
 	s.last, s.at = s.all[0], 0
 }
-
-func (t *Tracker) forgetUsage() {}

@@ -99,7 +99,8 @@ func (t *Tracker) shard(index, of uint32, o Observer) {
 	t.bound.set(&t.cfg, int(of))
 	t.obs.Transition, t.obs.Case, t.obs.Cases, t.obs.SilentCase, t.obs.SilentLife = nil, nil, nil, nil, nil
 	t.census.t = t
-	t.usage.workers = of
+	t.usage.workers, t.usage.most = of, 0
+	t.usage.services.kept, t.usage.hosts.kept = false, false
 	if o.Transition != nil {
 		t.obs.Transition = func(x *Transition) {
 			t.log.items = append(t.log.items, item{t.instant, itemTransition, uint32(len(t.log.steps))})

@@ -98,6 +98,9 @@ func New(cfg Config, obs Observer) *Tracker {
 	t.nextAlarm, t.foldNext = math.MinInt64, 1<<t.folds.shift
 	t.folds.today = t.folds.day(0)
 	t.bound.set(&cfg, 1)
+	if cfg.Forget > 0 {
+		t.forgetful()
+	}
 	return t
 }
 

@@ -25,8 +25,9 @@ type Usage struct {
 	samples  slab[sample]
 	climbs   slab[climb]
 	resolve  func(uint64) uint64
-	touched  uint32 // for pairs.touch to have a result
-	current  bool   // see Current
+	touched  uint32        // for pairs.touch to have a result
+	forgets  *usageForgets // nil where nothing is
+	current  bool          // see Current
 	// Lost counts connections that belong to groups which had no room: their
 	// counts are missing.
 	Lost uint64
@@ -85,9 +86,12 @@ const Few = 8
 // First later than it was, and what it held long before the second may be
 // forgotten.
 func (u *Usage) Pairs(yield func(*Pair) bool) {
-	servers, hosts := u.servers.keys(), u.hosts.keys()
+	servers, hosts := u.keys()
 	for i := range u.pairs.full.n {
 		g := u.pairs.full.at(i + 1)
+		if g.who == 0 {
+			continue // it was given up
+		}
 		p := Pair{Server: servers[g.who.service()-1].end(), Opened: int(g.opened),
 			First: g.first, Last: g.last, LowPort: g.lowPort, HighPort: g.highPort,
 			Used: u.peak(&g.used), TimeWait: u.peak(&g.wait)}
@@ -110,7 +114,7 @@ func (u *Usage) Pairs(yield func(*Pair) bool) {
 
 // Services yields all services, in the order in which they were first counted.
 func (u *Usage) Services(yield func(*Service) bool) {
-	servers := u.servers.keys()
+	servers, _ := u.keys()
 	for i := range u.services.n {
 		g := u.services.at(i + 1)
 		if !g.used {

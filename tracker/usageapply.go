@@ -60,7 +60,16 @@ func (u *Usage) apply(logs ...*usageLog) {
 			u.step(&block[i])
 		}
 		if n < gainsAhead {
-			return
+			break
+		}
+	}
+	for i, l := range logs { // those of which no gain had room
+		s := &u.sources[i]
+		for u.forgets == nil && s.fresh[0] < len(l.services) {
+			u.announced(s)
+		}
+		for u.forgets == nil && s.fresh[1] < len(l.hosts) {
+			u.announcedHost(s)
 		}
 	}
 }
@@ -94,11 +103,13 @@ func (u *Usage) first(n int) (first *source) {
 
 // look translates the gain's numbers.
 func (u *Usage) look(x *step, s *source, g *gain) {
-	i := g.what.service()
-	if int(i) > len(s.services) {
-		u.announced(s)
+	n := g.what.service()
+	if u.forgets == nil {
+		for int(n) > len(s.services) {
+			u.announced(s)
+		}
+		n = s.services[n-1]
 	}
-	n := s.services[i-1]
 	x.g, x.what, x.hash, x.of = g, g.what.of(n), 0, nil
 	x.in, x.out = g.what.in(), g.out()
 	if g.what&(gainMore|gainRenamed) == 0 {
@@ -106,18 +117,18 @@ func (u *Usage) look(x *step, s *source, g *gain) {
 	}
 	in := x.in | x.out
 	if in&inService != 0 {
+		for u.services.n < n {
+			u.services.add()
+		}
 		x.of = u.services.at(n)
 	}
 	if in&inPair == 0 {
 		return
 	}
 	x.client = g.client
-	if g.what&standV6 != 0 {
-		if int(x.client) > len(s.hosts) {
-			h := s.log.hosts[s.fresh[1]]
-			s.fresh[1]++
-			n, _ := u.hosts.find(h, hostHash(&h), serviceMask-1)
-			s.hosts = append(s.hosts, n)
+	if g.what&standV6 != 0 && u.forgets == nil {
+		for int(x.client) > len(s.hosts) {
+			u.announcedHost(s)
 		}
 		x.client = s.hosts[x.client-1]
 	}
@@ -128,11 +139,16 @@ func (u *Usage) look(x *step, s *source, g *gain) {
 func (u *Usage) announced(s *source) {
 	l := s.log.services[s.fresh[0]]
 	s.fresh[0]++
-	n, fresh := u.servers.find(l, l.hash(), serviceMask-1)
-	if fresh {
-		u.services.add()
-	}
+	n, _ := u.servers.find(l, l.hash(), serviceMask-1)
 	s.services = append(s.services, n)
+}
+
+// announcedHost takes the next host.
+func (u *Usage) announcedHost(s *source) {
+	h := s.log.hosts[s.fresh[1]]
+	s.fresh[1]++
+	n, _ := u.hosts.find(h, hostHash(&h), serviceMask-1)
+	s.hosts = append(s.hosts, n)
 }
 
 // step applies one gain.
@@ -182,7 +198,7 @@ func (u *Usage) pair(x *step) {
 			u.Lost++
 			return
 		}
-		if p.full.n < maxExact {
+		if p.full.inUse() < maxExact {
 			u.group(c)
 		}
 	}
@@ -192,7 +208,7 @@ func (u *Usage) pair(x *step) {
 			return
 		}
 		out = 0
-		if p.full.n == maxGroups {
+		if p.full.inUse() >= u.mostGroups() {
 			u.Lost++
 			return
 		}

@@ -15,6 +15,7 @@ type journal struct {
 	services index[listener]
 	hosts    index[[16]byte]
 	workers  uint32 // how many share the bounds; 0 is one
+	most     uint32 // the bound of each, where services and hosts are given up again; 0 where not
 	// clock is the latest time of the whole capture, where segments are dealt
 	// to several workers and time runs backwards.
 	clock  int64
@@ -250,6 +251,10 @@ func (c *Conn) counts(in counted) (want counted) {
 // each, as long as its roles stay.
 func (j *journal) find(x *subject, h *heldBrief, in counted) {
 	share := maxGroups / max(1, j.workers)
+	if j.most != 0 {
+		share = j.most
+		j.check(x, h)
+	}
 	// What only was refused room as an attempt has another try when it opens.
 	if s := h.what.service(); s == 0 || s == noRoom && h.what.in()&^inOpened == 0 {
 		l, limit := listenerOf(&x.key, x.client), share
@@ -257,7 +262,7 @@ func (j *journal) find(x *subject, h *heldBrief, in counted) {
 			limit += share // attempts towards anywhere do not take the room of what opens
 		}
 		i, fresh := j.services.find(l, l.hash(), limit)
-		if fresh {
+		if fresh && j.most == 0 {
 			j.log.services = append(j.log.services, l)
 		}
 		if i == 0 {
@@ -279,7 +284,7 @@ func (j *journal) find(x *subject, h *heldBrief, in counted) {
 	}
 	h.what |= standV6
 	i, fresh := j.hosts.find(*host, hostHash(host), share)
-	if fresh {
+	if fresh && j.most == 0 {
 		j.log.hosts = append(j.log.hosts, *host)
 	}
 	if i == 0 {

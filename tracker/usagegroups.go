@@ -77,6 +77,10 @@ func (g *group) opens(now int64, port uint16) {
 type index[K comparable] struct {
 	cells []indexCell[K] // length a power of two
 	n     uint32
+	// Where keys are given up again (usageforget.go):
+	free []uint32 // their numbers, which others get
+	kept bool     // names is to be kept
+	name []K      // by number, less one
 }
 
 // indexCell has the key itself: whoever looks for one mostly finds it in the first
@@ -90,8 +94,8 @@ type indexCell[K comparable] struct {
 // find returns a key's number, and makes it if it is not there, as long as
 // there are fewer than limit; 0 otherwise.
 func (x *index[K]) find(k K, hash, limit uint32) (i uint32, fresh bool) {
-	if x.n*4 >= uint32(len(x.cells))*3 {
-		x.grow()
+	if (x.n-uint32(len(x.free)))*4 >= uint32(len(x.cells))*3 {
+		x.grow(max(64, 2*len(x.cells)))
 	}
 	mask := uint32(len(x.cells) - 1)
 	at := hash & mask
@@ -100,17 +104,29 @@ func (x *index[K]) find(k K, hash, limit uint32) (i uint32, fresh bool) {
 			return c.i, false
 		}
 	}
-	if x.n >= limit {
+	if x.n-uint32(len(x.free)) >= limit {
 		return 0, false
 	}
-	x.n++
-	x.cells[at] = indexCell[K]{k, hash, x.n}
-	return x.n, true
+	if last := len(x.free) - 1; last >= 0 {
+		i, x.free = x.free[last], x.free[:last]
+	} else {
+		x.n++
+		i = x.n
+	}
+	x.cells[at] = indexCell[K]{k, hash, i}
+	if x.kept {
+		if int(i) > len(x.name) {
+			x.name = append(x.name, k)
+		}
+		x.name[i-1] = k
+	}
+	return i, true
 }
 
-func (x *index[K]) grow() {
+// grow moves the keys to so many cells.
+func (x *index[K]) grow(n int) {
 	old := x.cells
-	x.cells = large[indexCell[K]](max(64, 2*len(old)))
+	x.cells = large[indexCell[K]](n)
 	mask := uint32(len(x.cells) - 1)
 	for i := range old {
 		c := &old[i]
@@ -141,6 +157,7 @@ func (x *index[K]) keys() []K {
 type slab[T any] struct {
 	parts []*[slabPart]T
 	n     uint32
+	free  []uint32 // given back
 }
 
 // slabPart is how many things are made at once.
@@ -149,9 +166,23 @@ const slabPart = 64
 func (s *slab[T]) at(i uint32) *T { return &s.parts[(i-1)/slabPart][(i-1)%slabPart] }
 
 func (s *slab[T]) add() uint32 {
+	if k := len(s.free) - 1; k >= 0 {
+		i := s.free[k]
+		s.free = s.free[:k]
+		return i
+	}
 	if int(s.n/slabPart) == len(s.parts) {
 		s.parts = append(s.parts, new([slabPart]T))
 	}
 	s.n++
 	return s.n
 }
+
+// put gives one back.
+func (s *slab[T]) put(i uint32) {
+	*s.at(i) = *new(T)
+	s.free = append(s.free, i)
+}
+
+// inUse is how many there are.
+func (s *slab[T]) inUse() int { return int(s.n) - len(s.free) }

@@ -15,6 +15,8 @@ type pairs struct {
 	cells []pairCell // perPlace to a place
 	n     uint32
 	full  slab[group]
+	gone  uint32 // of n, those of pairs that were given up
+	most  int    // cells; 0 for maxCells
 	seed  [4]uint64
 	base  int64 // when the first was counted
 }
@@ -37,6 +39,9 @@ const (
 	// cellFull: there is a group.
 	cellFull standing = 1 << 31
 
+	// cellGone is what of a cell whose pair was given up: no service has that number.
+	cellGone = serviceMask << serviceShift
+
 	// restTime is how many bits of rest are the time: three days of nanoseconds.
 	restTime = 48
 
@@ -47,6 +52,14 @@ const (
 	// maxCells bounds the table: it takes 12 MiB.
 	maxCells = 12 << 16
 )
+
+// limit is how many cells there may be.
+func (p *pairs) limit() int {
+	if p.most != 0 {
+		return p.most
+	}
+	return maxCells
+}
 
 // idle cells hold one connection that counts no more.
 func (c *pairCell) idle() bool { return c.what&(cellFull|standing(inUsed|inWait)) == 0 }
@@ -126,7 +139,7 @@ func (p *pairs) add(client uint32, key standing, hash uint64) *pairCell {
 			*c = pairCell{client: client, what: key}
 			return c
 		}
-		if len(p.cells) == maxCells {
+		if len(p.cells) == p.limit() {
 			return nil
 		}
 		p.grow()
@@ -137,7 +150,8 @@ func (p *pairs) add(client uint32, key standing, hash uint64) *pairCell {
 // one; where the table is about to be full, an idle one; and otherwise one of
 // which the pair moves to its other place. nil if there is none.
 func (p *pairs) room(hash uint64) *pairCell {
-	if p.n >= uint32(len(p.cells))/8*7 && len(p.cells) < maxCells {
+	most := uint32(p.limit())
+	if p.n >= uint32(len(p.cells))/8*7 && len(p.cells) < int(most) {
 		return nil
 	}
 	a, b := p.places(hash)
@@ -145,14 +159,14 @@ func (p *pairs) room(hash uint64) *pairCell {
 	if c == nil {
 		c = p.spare(b, false)
 	}
-	full := p.n > maxCells/5*4
+	full := p.n > most/5*4
 	if c == nil && full {
 		if c = p.spare(a, true); c == nil {
 			c = p.spare(b, true)
 		}
 	}
 	far := 1
-	if p.n > maxCells/16*15 {
+	if p.n > most/16*15 {
 		far = 0 // by then the way is long, and idle ones are near if there are any
 	}
 	for depth := 0; c == nil && depth <= far; depth++ {
@@ -207,12 +221,15 @@ func (p *pairs) grow() {
 	if len(old) >= 1<<15 {
 		n = 2 * len(old)
 	}
-	if n > maxCells/2 {
-		n = maxCells
+	if most := p.limit(); n > most/2 {
+		n = most
 	}
-	p.cells, p.n = large[pairCell](n), 0
+	if p.gone > p.n/2 {
+		n = len(old)
+	}
+	p.cells, p.n, p.gone = large[pairCell](n), 0, 0
 	for i := range old {
-		if old[i].what == 0 {
+		if old[i].what == 0 || old[i].what == cellGone {
 			continue
 		}
 		if c := p.room(p.hash(old[i].client, old[i].what&cellKey)); c != nil {

@@ -289,7 +289,7 @@ func checkTimers(f *flags, r *raw, fs *pflag.FlagSet) error {
 	f.tracker = tracker.DefaultConfig()
 	f.tracker.TimeWait, f.tracker.FinTimeout = t.timeWait, t.finTimeout
 	if f.iface != "" {
-		f.tracker.Linger = liveLinger
+		f.tracker.Linger, f.tracker.Forget = liveLinger, liveForget
 	}
 	if fs.Changed("time-wait") {
 		f.tracker.TimeWait = r.timeWait
@@ -306,6 +306,11 @@ func checkTimers(f *flags, r *raw, fs *pflag.FlagSet) error {
 // liveLinger is how long a live capture waits for stragglers of a connection that is over
 // until it tells of it.
 const liveLinger = 10 * time.Second
+
+// liveForget is 2MSL of RFC 9293 section 3.4.2: by then no segment of a connection is on its
+// way any more. Who repeats a segment in vain does so at least every two minutes
+// (Linux, TCP_RTO_MAX), and has been heard of.
+const liveForget = 4 * time.Minute
 
 // maxWorkers is far beyond what is of use: one goroutine reads for all.
 const maxWorkers = 256

@@ -1,0 +1,284 @@
+package main
+
+import (
+	"io"
+	"math/rand/v2"
+
+	"tcpstate/capture"
+)
+
+// churn makes the segments of a busy place as they would pass an interface: so many
+// connections begin in each second, live for some seconds, and end in all the ways in
+// which connections do. Nothing of it repeats, however long it goes on.
+type churn struct {
+	rate    float64    // connections that begin, a second
+	mean    float64    // seconds that one lives
+	left    int        // connections that have not begun yet
+	strange bool       // clients are strangers, who never come back; else half of them are
+	next    int64      // when the next begins, ns
+	rnd     *rand.Rand // seeded
+	queue   []churning // a heap: whose turn comes first
+	frame   uint64
+	began   int
+	clock   int64
+	stats   capture.Stats
+	free    []int
+	all     []life
+}
+
+// churning is a connection and when it goes on.
+type churning struct {
+	at int64
+	of int
+}
+
+// life is a connection on its way.
+type life struct {
+	key  capture.Key
+	hash uint32
+	side uint8 // the client's
+	seq  [2]uint32
+	id   [2]uint16
+	acts []act // that are left
+	ends int64 // how much time they take
+	last capture.Segment
+}
+
+// act is one segment: who sends it, after which part of the life, and what it is.
+type act struct {
+	by    uint8 // 0 the client
+	flags uint8
+	len   uint16
+	after float32 // of the life's mean length; below 0: ns
+	how   how
+}
+
+type how uint8
+
+const (
+	once    how = iota
+	lost        // after the vantage point: it is sent again
+	missed      // nobody captured it
+	again       // the same segment as the one before, sent again
+	foreign     // its number lies a little beyond what was sent
+)
+
+const (
+	churnStart   = int64(1_700_000_000e9)
+	churnServers = 200
+	churnRegular = 3000 // clients that come back
+)
+
+const (
+	sa = capture.SYN | capture.ACK
+	fa = capture.FIN | capture.ACK
+	pa = capture.PSH | capture.ACK
+)
+
+// opens is how an ordinary one begins, asks the way it goes on.
+var (
+	opens = []act{{0, capture.SYN, 0, 0, once}, {1, sa, 0, -20e6, once}, {0, capture.ACK, 0, -100e3, once}}
+	asks  = []act{{0, pa, 300, -50e3, once}, {1, pa, 1400, -30e6, once}, {1, pa, 900, -100e3, once}, {0, capture.ACK, 0, -20e6, once}}
+	pause = []act{{0, pa, 120, 1, once}, {1, pa, 700, -30e6, once}, {0, capture.ACK, 0, -20e6, once}}
+	byCli = []act{{0, fa, 0, 0.1, once}, {1, fa, 0, -20e6, once}, {0, capture.ACK, 0, -20e6, once}}
+	bySrv = []act{{1, fa, 0, 0.1, once}, {0, fa, 0, -20e6, once}, {1, capture.ACK, 0, -20e6, once}}
+)
+
+// courses are the ways of connections, with how often they are taken, in thousandths.
+var courses = []struct {
+	share int
+	acts  [][]act
+}{
+	{740, [][]act{opens, asks, pause, byCli}},
+	{100, [][]act{opens, asks, pause, bySrv}},
+	// Both close at once: both are in TIME-WAIT.
+	{10, [][]act{opens, asks, pause, {{0, fa, 0, 0, once}, {1, fa, 0, -100, foreign}, {0, capture.ACK, 0, -20e6, once}, {1, capture.ACK, 0, -20e6, once}}}},
+	// Segments that are sent again, and that nobody captured.
+	{40, [][]act{opens, {{0, pa, 300, -50e3, lost}, {0, pa, 300, -300e6, again}, {1, pa, 1400, -30e6, once}, {0, capture.ACK, 0, -20e6, once}}, pause, byCli}},
+	{10, [][]act{opens, {{0, pa, 300, -50e3, once}, {1, pa, 1400, -30e6, missed}, {1, pa, 900, -20e6, once}, {0, capture.ACK, 0, -20e6, once}}, pause, byCli}},
+	{10, [][]act{opens, asks, pause, {{0, fa, 0, 0, once}, {0, fa, 0, -250e6, again}, {1, fa, 0, -20e6, once}, {0, capture.ACK, 0, -20e6, once}}}},
+	// Resets: of either end, refused, with payload unread, and by nobody who asks.
+	{20, [][]act{opens, asks, pause, {{0, capture.RST | capture.ACK, 0, 0, once}}}},
+	{15, [][]act{opens, asks, {{1, capture.RST, 0, 1, once}}}},
+	{25, [][]act{{{0, capture.SYN, 0, 0, once}, {1, capture.RST | capture.ACK, 0, -20e6, once}}}},
+	// Nobody answers, with and without another try, and the handshake is given up.
+	{6, [][]act{{{0, capture.SYN, 0, 0, once}, {0, capture.SYN, 0, -1000e6, again}, {0, capture.SYN, 0, -2000e6, again}}}},
+	{6, [][]act{{{0, capture.SYN, 0, 0, once}}}},
+	{4, [][]act{{{0, capture.SYN, 0, 0, once}, {1, sa, 0, -20e6, once}, {0, capture.RST, 0, -100e3, once}}}},
+	// Half-closed: the other end goes on for a while, or is reset, or never closes.
+	{8, [][]act{opens, asks, {{0, fa, 0, 0, once}, {1, capture.ACK, 0, -20e6, once}}, {{1, pa, 700, 1, once}, {0, capture.ACK, 0, -20e6, once}, {1, fa, 0, 0.5, once}, {0, capture.ACK, 0, -20e6, once}}}},
+	{2, [][]act{opens, asks, {{1, fa, 0, 0, once}, {0, capture.ACK, 0, -20e6, once}, {0, pa, 200, 1, once}, {1, capture.RST, 0, -20e6, once}}}},
+	// It began before the capture, and it lacks its beginning.
+	{3, [][]act{asks, pause, byCli}},
+	// Probes of an idle one.
+	{1, [][]act{opens, asks, {{0, capture.ACK, 0, 2, foreign}, {1, capture.ACK, 0, -20e6, once}, {0, capture.ACK, 0, 2, foreign}, {1, capture.ACK, 0, -20e6, once}}, byCli}},
+}
+
+// newChurn makes n connections in all, rate a second, of which open live at a time.
+func newChurn(n int, rate, open float64) *churn {
+	c := &churn{rate: rate, mean: open / rate, left: n, rnd: rand.New(rand.NewPCG(1, 2)), next: churnStart, clock: churnStart}
+	return c
+}
+
+// Next fills a batch, as capture.Source does.
+func (c *churn) Next(b *capture.Batch) error {
+	b.Reset()
+	b.Start = c.clock
+	for len(b.Segments) < capture.BatchSize {
+		switch {
+		case c.left > 0 && (len(c.queue) == 0 || c.next <= c.queue[0].at):
+			c.begin()
+		case len(c.queue) > 0:
+			c.act(b)
+		default:
+			return c.done(b, io.EOF)
+		}
+	}
+	return c.done(b, nil)
+}
+
+func (c *churn) done(b *capture.Batch, err error) error {
+	b.Now, b.Clock = c.clock, c.clock
+	c.stats.Packets, c.stats.Segments, c.stats.Selected = c.frame, c.frame, c.frame
+	c.stats.First, c.stats.Last = churnStart, c.clock
+	return err
+}
+
+// begin begins a connection.
+func (c *churn) begin() {
+	c.left--
+	c.began++
+	if len(c.free) == 0 {
+		c.free = append(c.free, len(c.all))
+		c.all = append(c.all, life{})
+	}
+	i := c.free[len(c.free)-1]
+	c.free = c.free[:len(c.free)-1]
+	l := &c.all[i]
+	acts := l.acts[:0]
+	*l = life{seq: [2]uint32{c.rnd.Uint32(), c.rnd.Uint32()}, id: [2]uint16{uint16(c.rnd.Uint32()), uint16(c.rnd.Uint32())}}
+	at := c.rnd.IntN(1000)
+	for _, w := range courses {
+		if at -= w.share; at < 0 {
+			for _, part := range w.acts {
+				acts = append(acts, part...)
+			}
+			break
+		}
+	}
+	l.acts = acts
+	c.name(l)
+	c.push(churning{c.next, i})
+	c.next += int64(c.rnd.ExpFloat64() / c.rate * 1e9)
+}
+
+// name gives it its addresses and ports.
+func (c *churn) name(l *life) {
+	client, server := c.rnd.Uint32(), c.rnd.Uint32N(churnServers)
+	if !c.strange && client&1 == 0 {
+		client %= churnRegular
+	}
+	sport, dport := uint16(32768+c.rnd.Uint32N(28000)), [...]uint16{443, 443, 80, 5432, 22}[server%5]
+	if c.rnd.Uint32N(500) == 0 {
+		dport = uint16(1 + c.rnd.Uint32N(30000)) // somebody looks for what there is
+	}
+	from, to := [16]byte{byte(client >> 24), byte(client >> 16), byte(client >> 8), byte(client)}, [16]byte{198, 18, byte(server >> 8), byte(server)}
+	if l.key.V6 = client%10 == 3; l.key.V6 {
+		from = [16]byte{0x20, 1, 0xd, 0xb8, 1, 12: byte(client >> 24), 13: byte(client >> 16), 14: byte(client >> 8), 15: byte(client)}
+		to = [16]byte{0x20, 1, 0xd, 0xb8, 2, 15: byte(server)}
+	}
+	l.key.Lo, l.key.Hi, l.key.LoPort, l.key.HiPort = from, to, sport, dport
+	if string(from[:]) > string(to[:]) {
+		l.key.Lo, l.key.Hi, l.key.LoPort, l.key.HiPort, l.side = to, from, dport, sport, 1
+	}
+	l.hash = l.key.Hash()
+}
+
+// act lets whose turn it is send a segment.
+func (c *churn) act(b *capture.Batch) {
+	x := c.queue[0]
+	l := &c.all[x.of]
+	a := l.acts[0]
+	l.acts = l.acts[1:]
+	c.clock = x.at
+	s := capture.Segment{Key: l.key, Hash: l.hash, Side: a.by ^ l.side, Flags: a.flags, Len: uint32(a.len), Window: 502,
+		TTL: 64 - 7*a.by, VLAN: capture.NoVLAN, WScale: capture.NoWScale, HdrLen: 66}
+	s.Seq, s.Ack = l.seq[a.by], l.seq[a.by^1]
+	switch {
+	case a.how == again:
+		s = l.last
+	case a.how == foreign && a.flags&capture.FIN != 0:
+		s.Ack-- // it crosses the other's FIN
+	case a.how == foreign:
+		s.Seq--
+	case a.flags&capture.RST != 0 && a.flags&capture.ACK == 0 && a.by == 0:
+		s.Ack = 0
+	}
+	if a.flags&capture.ACK == 0 {
+		s.Ack = 0
+	}
+	if a.flags&capture.SYN != 0 {
+		s.Opts, s.MSS, s.WScale = capture.OptMSS|capture.OptWScale|capture.OptSACKOK, 1460, 7
+	}
+	if a.flags&capture.RST == 0 {
+		s.Opts |= capture.OptTS
+		s.TSVal = uint32(x.at/1e6) + uint32(l.hash)
+		if a.flags&capture.ACK != 0 {
+			s.TSEcr = uint32(x.at/1e6) + uint32(l.hash)
+		}
+	}
+	if a.how != again {
+		l.last = s
+		if a.how != foreign || a.flags&capture.FIN != 0 {
+			l.seq[a.by] += s.SeqLen()
+		}
+	}
+	l.id[a.by]++
+	s.IPID = l.id[a.by]
+	c.frame++
+	s.Time, s.Frame = x.at, c.frame
+	if a.how != missed {
+		b.Segments = append(b.Segments, s)
+	}
+	if len(l.acts) == 0 {
+		c.free = append(c.free, x.of)
+		c.pop()
+		return
+	}
+	if d := float64(l.acts[0].after); d < 0 {
+		x.at += int64(-d)
+	} else {
+		x.at += int64(d * c.mean * c.rnd.ExpFloat64() * 1e9)
+	}
+	c.queue[0] = x
+	c.sink()
+}
+
+func (c *churn) push(x churning) {
+	c.queue = append(c.queue, x)
+	for i := len(c.queue) - 1; i > 0 && c.queue[i].at < c.queue[(i-1)/2].at; i = (i - 1) / 2 {
+		c.queue[i], c.queue[(i-1)/2] = c.queue[(i-1)/2], c.queue[i]
+	}
+}
+
+func (c *churn) pop() {
+	n := len(c.queue) - 1
+	c.queue[0] = c.queue[n]
+	c.queue = c.queue[:n]
+	c.sink()
+}
+
+// sink puts the first where it belongs.
+func (c *churn) sink() {
+	for i := 0; ; {
+		k := 2*i + 1
+		if k+1 < len(c.queue) && c.queue[k+1].at < c.queue[k].at {
+			k++
+		}
+		if k >= len(c.queue) || c.queue[i].at <= c.queue[k].at {
+			return
+		}
+		c.queue[i], c.queue[k] = c.queue[k], c.queue[i]
+		i = k
+	}
+}

@@ -1,0 +1,99 @@
+package main
+
+import (
+	"io"
+	"os"
+	"runtime"
+	"runtime/metrics"
+	"runtime/pprof"
+	"strconv"
+	"strings"
+	"testing"
+
+	"tcpstate/capture"
+	"tcpstate/report"
+	"tcpstate/tracker"
+)
+
+// held is what an analysis holds at one moment.
+type held struct {
+	began    int
+	heap     uint64 // octets, of what is not garbage
+	resident uint64 // 0 where the system does not tell
+}
+
+// residentNow is how much of the process is in memory.
+func residentNow() uint64 {
+	b, _ := os.ReadFile("/proc/self/statm")
+	if w := strings.Fields(string(b)); len(w) > 1 {
+		n, _ := strconv.ParseUint(w[1], 10, 64)
+		return n * uint64(os.Getpagesize())
+	}
+	return 0
+}
+
+func heapNow() uint64 {
+	runtime.GC()
+	runtime.GC()
+	s := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
+	metrics.Read(s)
+	return s[0].Value.Uint64()
+}
+
+// soak follows what a source brings as a live capture is followed, and tells after each
+// tenth of the connections what is held.
+func soak(t *testing.T, src *churn, args ...string) (all []held, tot tracker.Totals) {
+	f, err := parseFlags(append([]string{"-i", "lo"}, args...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	opts := f.report
+	for _, o := range f.outputs {
+		opts.Outputs = append(opts.Outputs, report.Output{Format: o.format, Parts: o.parts, W: io.Discard})
+	}
+	defer sparing(f.tracker.MaxMemory)()
+	r := report.New(opts)
+	k := tracker.NewParallel(f.tracker, f.workers, r.Observer())
+	defer k.Close()
+	base := heapNow()
+	tenth := src.left / 10
+	var b capture.Batch
+	begun := false
+	for err := error(nil); err == nil; {
+		err = src.Next(&b)
+		if !begun {
+			begun = true
+			r.Begin(&src.stats)
+		}
+		k.Process(&b)
+		r.Batch(&b)
+		if n := len(all); n < 10 && src.began >= (n+1)*tenth {
+			h := held{src.began, heapNow() - base, residentNow()}
+			all = append(all, h)
+			t.Logf("%9d connections: %6.1f MB in use, %6.1f MB resident; %s of packet time", h.began, float64(h.heap)/1e6, float64(h.resident)/1e6, showFor(src.clock-churnStart))
+			if p := os.Getenv("SOAK_PROFILE"); p != "" && (n == 0 || n == 9) {
+				w, _ := os.Create(p + strconv.Itoa(n))
+				pprof.Lookup("heap").WriteTo(w, 0)
+				w.Close()
+			}
+		}
+	}
+	tot = k.Totals()
+	r.Ending(&src.stats, tot, k.Usage())
+	k.Finish()
+	if err := r.End(&src.stats, k.Totals(), k.Census()); err != nil {
+		t.Error(err)
+	}
+	t.Logf("ended: %6.1f MB resident; %+v", float64(residentNow())/1e6, k.Totals())
+	return all, tot
+}
+
+func showFor(ns int64) string { return strconv.FormatInt(ns/1e9, 10) + " s" }
+
+func TestSoak(t *testing.T) {
+	n, _ := strconv.Atoi(os.Getenv("TCPSTATE_SOAK"))
+	if n == 0 {
+		n = 200_000
+	}
+	soak(t, newChurn(n, 560, 10_000))
+}
