@@ -60,6 +60,7 @@ func (r *Report) examine(c *tracker.Case) {
 	r.findings.engine.Case(c)
 	if r.live != nil {
 		r.live.watch.recent.add(c)
+		r.live.terms.load += caseWeight
 	}
 }
 
@@ -82,8 +83,14 @@ func (r *Report) conclude() {
 		// taken from others.
 		f.ending.Usage = &tracker.Usage{}
 	}
+	if r.live != nil {
+		f.ending = r.live.terms.ending(f.ending)
+	}
 	f.found = f.engine.Findings(f.ending)
 	f.hidden = f.engine.Hidden()
+	if r.live != nil {
+		f.found, f.hidden = r.live.terms.with(f.found, f.hidden, r.opts.Detect.Min)
+	}
 	f.worst, f.concerned = worstByID(f.found), newConcerned(f.found)
 	if r.live != nil && r.live.watch != nil {
 		r.live.watch.end(f.found, r.finding)

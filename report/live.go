@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"time"
 
 	"tcpstate/capture"
@@ -12,6 +13,9 @@ import (
 type LiveOptions struct {
 	Interface, Filter string
 	Interval          time.Duration // between reports for who reads no screen
+	// Term is how many connections the detectors remember before they begin anew
+	// (terms.go); 0 for as many as fit 512 MiB.
+	Term int
 }
 
 // Standing is a live capture between two batches, when the tracker has none in flight.
@@ -29,6 +33,7 @@ type live struct {
 	told   progress
 	before *Snapshot // of the latest interval
 	trace  trace
+	terms  terms
 	query  compiled
 }
 
@@ -42,6 +47,7 @@ type progress struct {
 
 func newLive(r *Report, o *LiveOptions) *live {
 	l := &live{LiveOptions: *o}
+	l.terms.most = caseWeight * cmp.Or(o.Term, defaultTerm)
 	if r.findings.engine != nil {
 		l.watch = newWatch(r.opts.Detect, o.Interval)
 	}
@@ -114,6 +120,7 @@ type pulser interface {
 func (r *Report) Look(m *Standing) {
 	if w := r.live.watch; w != nil {
 		w.look(m, &choice{r, r.opts.Where != nil && r.opts.Where.findings}, r.finding)
+		r.turn(m)
 	}
 }
 

@@ -40,6 +40,7 @@ func (r *Report) silentCase(s *tracker.Silent) {
 		s.Life(&r.quiet)
 		s.Case(&r.still, &r.quiet)
 		r.live.watch.recent.add(&r.still)
+		r.live.terms.load++
 	}
 }
 

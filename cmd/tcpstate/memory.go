@@ -47,3 +47,12 @@ func sparing(maxMemory int64) (end func()) {
 		debug.SetMemoryLimit(limit)
 	}
 }
+
+// termOf is how many connections the detectors of a live capture remember that takes at
+// most so many octets; 0 is the report's own choice.
+func termOf(maxMemory int64) int {
+	if maxMemory == 0 {
+		return 0
+	}
+	return int(min(max(maxMemory>>12, 1<<13), 1<<17))
+}

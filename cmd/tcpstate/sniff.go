@@ -112,7 +112,8 @@ func (s *sniffer) open() (err error) {
 	}
 	o := s.f.report
 	o.Zone = time.Local
-	o.Live = &report.LiveOptions{Interface: s.f.iface, Filter: s.f.selection.Filter, Interval: s.f.interval}
+	o.Live = &report.LiveOptions{Interface: s.f.iface, Filter: s.f.selection.Filter, Interval: s.f.interval,
+		Term: termOf(s.f.tracker.MaxMemory)}
 	for _, x := range s.outs {
 		if x.file == nil {
 			s.curtain.w, x.W = x.W, &s.curtain

@@ -48,6 +48,7 @@ func soak(t *testing.T, src *churn, args ...string) (all []held, tot tracker.Tot
 		t.Fatal(err)
 	}
 	opts := f.report
+	opts.Live = &report.LiveOptions{Interface: "lo", Interval: f.interval, Term: termOf(f.tracker.MaxMemory)}
 	for _, o := range f.outputs {
 		opts.Outputs = append(opts.Outputs, report.Output{Format: o.format, Parts: o.parts, W: io.Discard})
 	}
@@ -59,6 +60,7 @@ func soak(t *testing.T, src *churn, args ...string) (all []held, tot tracker.Tot
 	tenth := src.left / 10
 	var b capture.Batch
 	begun := false
+	look := int64(0)
 	for err := error(nil); err == nil; {
 		err = src.Next(&b)
 		if !begun {
@@ -67,6 +69,12 @@ func soak(t *testing.T, src *churn, args ...string) (all []held, tot tracker.Tot
 		}
 		k.Process(&b)
 		r.Batch(&b)
+		if src.clock > look {
+			look = src.clock + 30e9
+			m := &report.Standing{Now: src.clock, Stats: &src.stats, Tracker: k}
+			r.Look(m)
+			r.Interval(m)
+		}
 		if n := len(all); n < 10 && src.began >= (n+1)*tenth {
 			h := held{src.began, heapNow() - base, residentNow()}
 			all = append(all, h)

@@ -90,3 +90,17 @@ func (f *Finding) Worded() *Finding {
 	g.Wireshark = filter(g.Evidence.Connections, g.beyond)
 	return &g
 }
+
+// Alone is the finding in words and without the list of all its connections, which may be
+// long: Refs has none.
+func (f *Finding) Alone() Finding {
+	g := *f.Worded()
+	g.refs, g.inPlace, g.beyond = nil, nil, nil
+	return g
+}
+
+// Of is the finding with those connections.
+func (f Finding) Of(refs []Ref) Finding {
+	f.refs = refs
+	return f
+}
