@@ -20,7 +20,7 @@ func TestSizes(t *testing.T) {
 		{"embryo", unsafe.Sizeof(embryo{}), embryoOctets}, {"addrs", unsafe.Sizeof(addrs{}), addrsOctets},
 		{"chunk", unsafe.Sizeof(chunk{}), chunkOctets}, {"bucket", unsafe.Sizeof(bucket{}), bucketOctets}, {"agenda", unsafe.Sizeof(agenda{}), agendaOctets}, {"litter", unsafe.Sizeof(litter{}), litterOctets},
 		{"notebook", unsafe.Sizeof(notebook{}), notebookOctets}, {"dossier", unsafe.Sizeof(dossier{}), dossierOctets},
-		{"alarm", unsafe.Sizeof(alarm{}), alarmOctets}, {"rare", unsafe.Sizeof([2]rare{}), rareOctets}, {"leaf", unsafe.Sizeof(leaf{}), leafOctets},
+		{"alarm", unsafe.Sizeof(alarm{}), alarmOctets}, {"age", unsafe.Sizeof(age(0)), ageOctets}, {"rare", unsafe.Sizeof([2]rare{}), rareOctets}, {"leaf", unsafe.Sizeof(leaf{}), leafOctets},
 		{"sketch", unsafe.Sizeof(sketch{}), sketchOctets}, {"strokes", unsafe.Sizeof(strokes{}), strokesOctets},
 	} {
 		if c.size != c.want {

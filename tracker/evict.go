@@ -20,6 +20,7 @@ type bound struct {
 	lives                 int   // entries
 	unpacked              int   // entries from which on others are packed
 	tight                 bool  // three quarters of the memory are used up
+	strict                bool  // for ever: what is made ahead counts, too, and nothing more is made
 	hand, residues, stubs uint32
 	sketch                uint32
 	pack                  uint32
@@ -44,6 +45,10 @@ func (b *bound) set(cfg *Config, n int) {
 	}
 	if cfg.MaxMemory > 0 {
 		b.memory = max(cfg.MaxMemory-elsewhere, cfg.MaxMemory/4) / int64(n)
+		if cfg.Forget > 0 {
+			// A live capture has more: findings that hold, lives that were over lately.
+			b.memory = min(b.memory, cfg.MaxMemory/8*5/int64(n))
+		}
 		b.unpacked = min(b.unpacked, max(1, unpacked/n))
 	}
 }
@@ -66,6 +71,7 @@ const (
 	sketchOctets   = 320
 	strokesOctets  = 84
 	alarmOctets    = 24
+	ageOctets      = 4
 )
 
 // octets is how many all lives take, those that gave way included: their room
@@ -79,8 +85,9 @@ func (t *Tracker) octets() int64 {
 		n += int64(t.table.entries.n)*notebookOctets + int64(t.trails.leaves.used)*leafOctets +
 			int64(t.trails.dossiers.n)*dossierOctets + int64(t.trails.rares.n)*rareOctets
 	}
-	if t.cfg.Forget > 0 {
-		n += int64(t.table.ages.n)*4 + int64(cap(t.alarms.far)+cap(t.alarms.now))*alarmOctets
+	if t.bound.strict {
+		n += int64(t.table.ages.n)*ageOctets + int64(cap(t.alarms.far)+cap(t.alarms.now))*alarmOctets +
+			int64(t.table.blocks()-t.table.cells)*bucketOctets + int64(t.table.stubs.n+t.table.residues.n+t.table.embryos.n+t.table.wide.n)/8
 	}
 	return n
 }
@@ -93,6 +100,9 @@ func (t *Tracker) makeRoom() {
 	}
 	used := t.octets()
 	t.bound.tight = used > t.bound.memory/4*3
+	if t.bound.strict {
+		t.cram(used)
+	}
 	if used < t.bound.memory {
 		return
 	}
@@ -102,11 +112,33 @@ func (t *Tracker) makeRoom() {
 	}
 	for t.table.lives() > t.bound.lives && t.evict() {
 	}
-	for len(t.table.stubs.free) < spare && t.table.stubs.inUse() > 0 {
+	for t.table.stubs.spare() < spare && t.table.stubs.inUse() > 0 {
 		t.forgetStub()
 	}
-	for len(t.table.residues.free) < spare && t.table.residues.inUse() > 0 {
+	for t.table.residues.spare() < spare && t.table.residues.inUse() > 0 {
 		t.forgetResidue()
+	}
+}
+
+// cram sees to it that the table needs no more cells, where there is no room for twice
+// as many.
+func (t *Tracker) cram(used int64) {
+	b := &t.table
+	b.crammed = used+2*int64(b.cells)*bucketOctets > t.bound.memory
+	if !b.crammed {
+		return
+	}
+	// Each part has nearly as many as the others.
+	most := b.cells/4*3 - 1<<foldSpare
+	for n := b.inUse() - most; n > 0; n-- {
+		switch {
+		case b.stubs.inUse() > 0:
+			t.forgetStub()
+		case b.residues.inUse() > 0:
+			t.forgetResidue()
+		case !t.evict():
+			return
+		}
 	}
 }
 

@@ -25,7 +25,29 @@ const (
 	sweeps = 4
 	// fewShapes are not worth to be looked at.
 	fewShapes = 1 << 12
+	// fewFree are listed of what is free.
+	fewFree = 1 << 14
+	// scarce is how much memory is so little that it is asked for by small chunks.
+	scarce = 384 << 20
 )
+
+// forgetful has t forget.
+func (t *Tracker) forgetful() {
+	t.bound.strict = true
+	for _, most := range []*int{&t.table.stubs.most, &t.table.residues.most, &t.table.embryos.most, &t.table.wide.most} {
+		*most = fewFree
+	}
+	if m := t.cfg.MaxMemory; m > 0 && m < scarce {
+		p := &t.table
+		for _, small := range []*bool{&p.entries.cut.small, &p.residues.cut.small, &p.stubs.cut.small, &p.ages.cut.small, &p.embryos.cut.small,
+			&p.sketches.cut.small, &p.sketches.more.cut.small, &p.parcels.cut.small, &p.wide.cut.small, &t.alarms.agendas.cut.small,
+			&t.brood.litters.cut.small, &t.books.cut.small, &t.shelves.cut.small, &t.trails.leaves.cut.small, &t.trails.dossiers.cut.small,
+			&t.trails.rares.cut.small} {
+			*small = true
+		}
+	}
+	t.forgetfulUsage()
+}
 
 // age is when a stub's life ended, in seconds. So few bits are enough: it is looked at
 // many times before they come round.

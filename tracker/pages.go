@@ -21,7 +21,13 @@ func large[T any](n int) []T {
 
 // cut makes things in parts that stay where they are: a few by themselves, for small
 // captures; then many at once, which are cut up.
-type cut[T any] struct{ rest []T }
+type cut[T any] struct {
+	rest  []T
+	small bool // little at a time, where memory is scarce
+}
+
+// smallChunk is how many octets are asked for where memory is scarce.
+const smallChunk = 1 << 20
 
 // smallCut is how many parts are made by themselves.
 const smallCut = 16
@@ -32,6 +38,9 @@ func (c *cut[T]) next(n, parts int) []T {
 		many := n
 		if parts >= smallCut {
 			many = max(1, perChunk[T]()/n) * n
+			if c.small {
+				many = max(1, smallChunk/int(unsafe.Sizeof(*new(T)))/n) * n
+			}
 		}
 		c.rest = large[T](many)
 	}

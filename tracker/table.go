@@ -23,6 +23,7 @@ type table struct {
 	wide     pool[addrs]
 	shapes   shapes
 	cells    int          // of all parts
+	crammed  bool         // there is no room for more cells
 	fresh    [32][]bucket // what is left of what was made for parts of the same size, by its power of two
 }
 
@@ -77,6 +78,36 @@ type entry struct {
 // lives is how many lives are followed.
 func (t *table) lives() int { return t.entries.inUse() + t.parcels.used + t.sketches.inUse() }
 
+// inUse is how many lives have a cell.
+func (t *table) inUse() (n int) {
+	for i := range t.parts {
+		n += t.parts[i].used
+	}
+	return n
+}
+
+// blocks is how many cells there are, with those that were made for parts that have none
+// of them yet, or no more: those of a size are made together, and go together.
+func (t *table) blocks() (n int) {
+	var sizes uint64
+	for i := range t.parts {
+		if k := len(t.parts[i].cells); k >= 1<<10 {
+			sizes |= 1 << bits.TrailingZeros(uint(k))
+		} else {
+			n += k
+		}
+	}
+	for i := range t.fresh {
+		if len(t.fresh[i]) > 0 {
+			sizes |= 1 << i
+		}
+	}
+	for ; sizes != 0; sizes &= sizes - 1 {
+		n += tableParts << bits.TrailingZeros64(sizes)
+	}
+	return n
+}
+
 // at returns the entry in a slot.
 func (t *table) at(slot uint32) *entry { return t.entries.at(slot) }
 
@@ -127,7 +158,7 @@ func (t *table) add(k *capture.Key, hash uint32) uint32 {
 
 func (t *table) insert(hash uint32, r ref) {
 	p := &t.parts[hash>>partShift]
-	if p.used*4 >= len(p.cells)*3 {
+	if p.used*4 >= len(p.cells)*3 && (!t.crammed || p.used*16 >= len(p.cells)*15) {
 		t.grow(p)
 	}
 	p.put(bucket{hash, r})

@@ -33,8 +33,8 @@ const (
 	mostForgotten, leastForgotten = 1 << 16, 1 << 12
 )
 
-// forgetful makes the usage one that forgets what was quiet for long.
-func (t *Tracker) forgetful() {
+// forgetfulUsage has the usage forget what was quiet for long.
+func (t *Tracker) forgetfulUsage() {
 	most := uint32(mostForgotten)
 	if m := t.cfg.MaxMemory; m > 0 {
 		most = uint32(min(max(m>>13, leastForgotten), mostForgotten))

@@ -3,6 +3,7 @@ package main
 import (
 	"io"
 	"math/rand/v2"
+	"slices"
 
 	"tcpstate/capture"
 )
@@ -20,6 +21,7 @@ type churn struct {
 	queue   []churning // a heap: whose turn comes first
 	frame   uint64
 	began   int
+	of      int
 	clock   int64
 	stats   capture.Stats
 	free    []int
@@ -85,38 +87,49 @@ var (
 )
 
 // courses are the ways of connections, with how often they are taken, in thousandths.
-var courses = []struct {
+var courses = inARow([]course{
+	{740, [][]act{opens, asks, pause, byCli}, nil},
+	{100, [][]act{opens, asks, pause, bySrv}, nil},
+	// Both close at once: both are in TIME-WAIT.
+	{10, [][]act{opens, asks, pause, {{0, fa, 0, 0, once}, {1, fa, 0, -100, foreign}, {0, capture.ACK, 0, -20e6, once}, {1, capture.ACK, 0, -20e6, once}}}, nil},
+	// Segments that are sent again, and that nobody captured.
+	{40, [][]act{opens, {{0, pa, 300, -50e3, lost}, {0, pa, 300, -300e6, again}, {1, pa, 1400, -30e6, once}, {0, capture.ACK, 0, -20e6, once}}, pause, byCli}, nil},
+	{10, [][]act{opens, {{0, pa, 300, -50e3, once}, {1, pa, 1400, -30e6, missed}, {1, pa, 900, -20e6, once}, {0, capture.ACK, 0, -20e6, once}}, pause, byCli}, nil},
+	{10, [][]act{opens, asks, pause, {{0, fa, 0, 0, once}, {0, fa, 0, -250e6, again}, {1, fa, 0, -20e6, once}, {0, capture.ACK, 0, -20e6, once}}}, nil},
+	// Resets: of either end, refused, with payload unread, and by nobody who asks.
+	{20, [][]act{opens, asks, pause, {{0, capture.RST | capture.ACK, 0, 0, once}}}, nil},
+	{15, [][]act{opens, asks, {{1, capture.RST, 0, 1, once}}}, nil},
+	{25, [][]act{{{0, capture.SYN, 0, 0, once}, {1, capture.RST | capture.ACK, 0, -20e6, once}}}, nil},
+	// Nobody answers, with and without another try, and the handshake is given up.
+	{6, [][]act{{{0, capture.SYN, 0, 0, once}, {0, capture.SYN, 0, -1000e6, again}, {0, capture.SYN, 0, -2000e6, again}}}, nil},
+	{6, [][]act{{{0, capture.SYN, 0, 0, once}}}, nil},
+	{4, [][]act{{{0, capture.SYN, 0, 0, once}, {1, sa, 0, -20e6, once}, {0, capture.RST, 0, -100e3, once}}}, nil},
+	// Half-closed: the other end goes on for a while, or is reset, or never closes.
+	{8, [][]act{opens, asks, {{0, fa, 0, 0, once}, {1, capture.ACK, 0, -20e6, once}}, {{1, pa, 700, 1, once}, {0, capture.ACK, 0, -20e6, once}, {1, fa, 0, 0.5, once}, {0, capture.ACK, 0, -20e6, once}}}, nil},
+	{2, [][]act{opens, asks, {{1, fa, 0, 0, once}, {0, capture.ACK, 0, -20e6, once}, {0, pa, 200, 1, once}, {1, capture.RST, 0, -20e6, once}}}, nil},
+	// It began before the capture, and it lacks its beginning.
+	{3, [][]act{asks, pause, byCli}, nil},
+	// Probes of an idle one.
+	{1, [][]act{opens, asks, {{0, capture.ACK, 0, 2, foreign}, {1, capture.ACK, 0, -20e6, once}, {0, capture.ACK, 0, 2, foreign}, {1, capture.ACK, 0, -20e6, once}}, byCli}, nil},
+})
+
+// course is one way.
+type course struct {
 	share int
 	acts  [][]act
-}{
-	{740, [][]act{opens, asks, pause, byCli}},
-	{100, [][]act{opens, asks, pause, bySrv}},
-	// Both close at once: both are in TIME-WAIT.
-	{10, [][]act{opens, asks, pause, {{0, fa, 0, 0, once}, {1, fa, 0, -100, foreign}, {0, capture.ACK, 0, -20e6, once}, {1, capture.ACK, 0, -20e6, once}}}},
-	// Segments that are sent again, and that nobody captured.
-	{40, [][]act{opens, {{0, pa, 300, -50e3, lost}, {0, pa, 300, -300e6, again}, {1, pa, 1400, -30e6, once}, {0, capture.ACK, 0, -20e6, once}}, pause, byCli}},
-	{10, [][]act{opens, {{0, pa, 300, -50e3, once}, {1, pa, 1400, -30e6, missed}, {1, pa, 900, -20e6, once}, {0, capture.ACK, 0, -20e6, once}}, pause, byCli}},
-	{10, [][]act{opens, asks, pause, {{0, fa, 0, 0, once}, {0, fa, 0, -250e6, again}, {1, fa, 0, -20e6, once}, {0, capture.ACK, 0, -20e6, once}}}},
-	// Resets: of either end, refused, with payload unread, and by nobody who asks.
-	{20, [][]act{opens, asks, pause, {{0, capture.RST | capture.ACK, 0, 0, once}}}},
-	{15, [][]act{opens, asks, {{1, capture.RST, 0, 1, once}}}},
-	{25, [][]act{{{0, capture.SYN, 0, 0, once}, {1, capture.RST | capture.ACK, 0, -20e6, once}}}},
-	// Nobody answers, with and without another try, and the handshake is given up.
-	{6, [][]act{{{0, capture.SYN, 0, 0, once}, {0, capture.SYN, 0, -1000e6, again}, {0, capture.SYN, 0, -2000e6, again}}}},
-	{6, [][]act{{{0, capture.SYN, 0, 0, once}}}},
-	{4, [][]act{{{0, capture.SYN, 0, 0, once}, {1, sa, 0, -20e6, once}, {0, capture.RST, 0, -100e3, once}}}},
-	// Half-closed: the other end goes on for a while, or is reset, or never closes.
-	{8, [][]act{opens, asks, {{0, fa, 0, 0, once}, {1, capture.ACK, 0, -20e6, once}}, {{1, pa, 700, 1, once}, {0, capture.ACK, 0, -20e6, once}, {1, fa, 0, 0.5, once}, {0, capture.ACK, 0, -20e6, once}}}},
-	{2, [][]act{opens, asks, {{1, fa, 0, 0, once}, {0, capture.ACK, 0, -20e6, once}, {0, pa, 200, 1, once}, {1, capture.RST, 0, -20e6, once}}}},
-	// It began before the capture, and it lacks its beginning.
-	{3, [][]act{asks, pause, byCli}},
-	// Probes of an idle one.
-	{1, [][]act{opens, asks, {{0, capture.ACK, 0, 2, foreign}, {1, capture.ACK, 0, -20e6, once}, {0, capture.ACK, 0, 2, foreign}, {1, capture.ACK, 0, -20e6, once}}, byCli}},
+	all   []act // the acts in a row
+}
+
+func inARow(all []course) []course {
+	for i := range all {
+		all[i].all = slices.Concat(all[i].acts...)
+	}
+	return all
 }
 
 // newChurn makes n connections in all, rate a second, of which open live at a time.
 func newChurn(n int, rate, open float64) *churn {
-	c := &churn{rate: rate, mean: open / rate, left: n, rnd: rand.New(rand.NewPCG(1, 2)), next: churnStart, clock: churnStart}
+	c := &churn{rate: rate, mean: open / rate, left: n, of: n, rnd: rand.New(rand.NewPCG(1, 2)), next: churnStart, clock: churnStart}
 	return c
 }
 
@@ -155,18 +168,14 @@ func (c *churn) begin() {
 	i := c.free[len(c.free)-1]
 	c.free = c.free[:len(c.free)-1]
 	l := &c.all[i]
-	acts := l.acts[:0]
 	*l = life{seq: [2]uint32{c.rnd.Uint32(), c.rnd.Uint32()}, id: [2]uint16{uint16(c.rnd.Uint32()), uint16(c.rnd.Uint32())}}
 	at := c.rnd.IntN(1000)
-	for _, w := range courses {
-		if at -= w.share; at < 0 {
-			for _, part := range w.acts {
-				acts = append(acts, part...)
-			}
+	for i := range courses {
+		if at -= courses[i].share; at < 0 {
+			l.acts = courses[i].all
 			break
 		}
 	}
-	l.acts = acts
 	c.name(l)
 	c.push(churning{c.next, i})
 	c.next += int64(c.rnd.ExpFloat64() / c.rate * 1e9)
@@ -281,4 +290,61 @@ func (c *churn) sink() {
 		c.queue[i], c.queue[k] = c.queue[k], c.queue[i]
 		i = k
 	}
+}
+
+func (c *churn) progress() (done, of int, clock int64, st *capture.Stats) {
+	return c.began, c.of, c.clock, &c.stats
+}
+
+// reserve makes room for so many connections at a time, and has it in memory.
+func (c *churn) reserve(n int) {
+	c.queue = make([]churning, n)
+	c.all = make([]life, n)
+	for i := range c.all {
+		c.queue[i].of, c.all[i].ends = 1, 1
+	}
+	c.queue, c.all = c.queue[:0], c.all[:0]
+}
+
+// deluge is a flood of SYNs, each of another address, at one port of one server.
+type deluge struct {
+	n, of int
+	every int64 // ns from one to the next
+	rnd   *rand.Rand
+	stats capture.Stats
+}
+
+func newDeluge(n int, rate float64) *deluge {
+	return &deluge{of: n, every: int64(1e9 / rate), rnd: rand.New(rand.NewPCG(3, 4))}
+}
+
+func (d *deluge) progress() (done, of int, clock int64, st *capture.Stats) {
+	return d.n, d.of, churnStart + int64(d.n)*d.every, &d.stats
+}
+
+func (d *deluge) Next(b *capture.Batch) error {
+	b.Reset()
+	for len(b.Segments) < capture.BatchSize && d.n < d.of {
+		d.n++
+		s := capture.Segment{Time: churnStart + int64(d.n)*d.every, Frame: uint64(d.n), Flags: capture.SYN, Seq: d.rnd.Uint32(), Window: 64240,
+			TTL: uint8(40 + d.n%20), VLAN: capture.NoVLAN, WScale: capture.NoWScale, HdrLen: 40}
+		k, a := &s.Key, d.rnd.Uint64()
+		k.Lo, k.Hi = [16]byte{byte(a >> 24 % 198), byte(a >> 16), byte(a >> 8), byte(a)}, [16]byte{198, 18, 0, 1}
+		if a>>32%8 == 0 {
+			k.V6 = true
+			k.Lo = [16]byte{0x20, 1, 0xd, 0xb8, 1, 12: byte(a >> 24), 13: byte(a >> 16), 14: byte(a >> 8), 15: byte(a)}
+			k.Hi = [16]byte{0x20, 1, 0xd, 0xb8, 2, 15: 1}
+		}
+		k.LoPort, k.HiPort = uint16(1024+a>>40%60000), 80
+		s.Hash = k.Hash()
+		b.Segments = append(b.Segments, s)
+	}
+	_, _, clock, st := d.progress()
+	b.Now, b.Clock = clock, clock
+	n := uint64(d.n)
+	*st = capture.Stats{Packets: n, Segments: n, Selected: n, First: churnStart, Last: clock}
+	if d.n == d.of {
+		return io.EOF
+	}
+	return nil
 }

@@ -40,9 +40,15 @@ func heapNow() uint64 {
 	return s[0].Value.Uint64()
 }
 
+// traffic is what passes.
+type traffic interface {
+	Next(*capture.Batch) error
+	progress() (done, of int, clock int64, st *capture.Stats)
+}
+
 // soak follows what a source brings as a live capture is followed, and tells after each
 // tenth of the connections what is held.
-func soak(t *testing.T, src *churn, args ...string) (all []held, tot tracker.Totals) {
+func soak(t *testing.T, src traffic, args ...string) (all []held, tot tracker.Totals) {
 	f, err := parseFlags(append([]string{"-i", "lo"}, args...))
 	if err != nil {
 		t.Fatal(err)
@@ -57,7 +63,9 @@ func soak(t *testing.T, src *churn, args ...string) (all []held, tot tracker.Tot
 	k := tracker.NewParallel(f.tracker, f.workers, r.Observer())
 	defer k.Close()
 	base := heapNow()
-	tenth := src.left / 10
+	_, of, _, st := src.progress()
+	highest := uint64(0)
+	_ = highest
 	var b capture.Batch
 	begun := false
 	look := int64(0)
@@ -65,20 +73,21 @@ func soak(t *testing.T, src *churn, args ...string) (all []held, tot tracker.Tot
 		err = src.Next(&b)
 		if !begun {
 			begun = true
-			r.Begin(&src.stats)
+			r.Begin(st)
 		}
 		k.Process(&b)
 		r.Batch(&b)
-		if src.clock > look {
-			look = src.clock + 30e9
-			m := &report.Standing{Now: src.clock, Stats: &src.stats, Tracker: k}
+		done, _, clock, _ := src.progress()
+		if clock > look {
+			look = clock + 30e9
+			m := &report.Standing{Now: clock, Stats: st, Tracker: k}
 			r.Look(m)
 			r.Interval(m)
 		}
-		if n := len(all); n < 10 && src.began >= (n+1)*tenth {
-			h := held{src.began, heapNow() - base, residentNow()}
+		if n := len(all); n < 10 && done >= (n+1)*(of/10) {
+			h := held{done, heapNow() - base, residentNow()}
 			all = append(all, h)
-			t.Logf("%9d connections: %6.1f MB in use, %6.1f MB resident; %s of packet time", h.began, float64(h.heap)/1e6, float64(h.resident)/1e6, showFor(src.clock-churnStart))
+			t.Logf("%9d connections: %6.1f MB in use, %6.1f MB resident; %s of packet time", h.began, float64(h.heap)/1e6, float64(h.resident)/1e6, showFor(clock-churnStart))
 			if p := os.Getenv("SOAK_PROFILE"); p != "" && (n == 0 || n == 9) {
 				w, _ := os.Create(p + strconv.Itoa(n))
 				pprof.Lookup("heap").WriteTo(w, 0)
@@ -87,9 +96,9 @@ func soak(t *testing.T, src *churn, args ...string) (all []held, tot tracker.Tot
 		}
 	}
 	tot = k.Totals()
-	r.Ending(&src.stats, tot, k.Usage())
+	r.Ending(st, tot, k.Usage())
 	k.Finish()
-	if err := r.End(&src.stats, k.Totals(), k.Census()); err != nil {
+	if err := r.End(st, k.Totals(), k.Census()); err != nil {
 		t.Error(err)
 	}
 	t.Logf("ended: %6.1f MB resident; %+v", float64(residentNow())/1e6, k.Totals())
@@ -104,4 +113,14 @@ func TestSoak(t *testing.T) {
 		n = 200_000
 	}
 	soak(t, newChurn(n, 560, 10_000))
+}
+
+func TestDeluge(t *testing.T) {
+	soak(t, newDeluge(10_000_000, 100_000), "--max-memory", os.Getenv("MM"))
+}
+
+func TestCrowd(t *testing.T) {
+	c := newChurn(2_500_000, 20_000, 1_000_000)
+	c.reserve(1_300_000)
+	soak(t, c, "--max-memory", os.Getenv("MM"))
 }
