@@ -47,9 +47,10 @@ type progress struct {
 
 func newLive(r *Report, o *LiveOptions) *live {
 	l := &live{LiveOptions: *o}
-	l.terms.most = caseWeight * cmp.Or(o.Term, defaultTerm)
+	term := cmp.Or(o.Term, defaultTerm)
+	l.terms.most = caseWeight * term
 	if r.findings.engine != nil {
-		l.watch = newWatch(r.opts.Detect, o.Interval)
+		l.watch = newWatch(r.opts.Detect, o.Interval, max(1, term/keptOf))
 	}
 	return l
 }

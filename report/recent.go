@@ -14,15 +14,16 @@ type recent struct {
 	odd, plain ring
 }
 
-// keptCases is how many lives of each kind are kept: 2 kB each at the most, but for
-// long trails.
-const keptCases = 1 << 13
+// keptOf is one of how many lives of a term (LiveOptions.Term) are kept of each kind: 2 kB
+// each at the most, but for long trails.
+const keptOf = 16
 
 // commonSigns are what lives show that have nothing to show.
 const commonSigns = tracker.SignLife | tracker.SignSyn | tracker.SignDone | tracker.SignFin | tracker.SignBare
 
 // ring holds the latest cases, at first all that come. A slot's memory is used again.
 type ring struct {
+	most int
 	all  []keptCase
 	next int   // the oldest, once it is full
 	gone int64 // the end of the latest life that was dropped to make room
@@ -35,8 +36,8 @@ type keptCase struct {
 	quotes []capture.Quote
 }
 
-func newRecent() *recent {
-	return &recent{ring{gone: math.MinInt64}, ring{gone: math.MinInt64}}
+func newRecent(most int) *recent {
+	return &recent{ring{most: most, gone: math.MinInt64}, ring{most: most, gone: math.MinInt64}}
 }
 
 // add keeps a case and all that it points to.
@@ -50,12 +51,12 @@ func (r *recent) add(c *tracker.Case) {
 
 func (r *ring) add(c *tracker.Case) {
 	var k *keptCase
-	if len(r.all) < keptCases {
+	if len(r.all) < r.most {
 		r.all = append(r.all, keptCase{})
 		k = &r.all[len(r.all)-1]
 	} else {
 		k = &r.all[r.next]
-		r.next = (r.next + 1) % keptCases
+		r.next = (r.next + 1) % r.most
 		r.gone = max(r.gone, k.life.End)
 	}
 	k.c, k.life = *c, *c.Life

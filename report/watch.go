@@ -58,8 +58,8 @@ const (
 	eventFinal   = "final"
 )
 
-func newWatch(o detect.Options, every time.Duration) *watch {
-	return &watch{opts: o, window: int64(liveWindow), every: int64(every), recent: newRecent(), active: map[string]*ActiveFinding{}}
+func newWatch(o detect.Options, every time.Duration, lives int) *watch {
+	return &watch{opts: o, window: int64(liveWindow), every: int64(every), recent: newRecent(lives), active: map[string]*ActiveFinding{}}
 }
 
 // look asks the detectors, and tells what has changed since it did so last.

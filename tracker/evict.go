@@ -1,6 +1,10 @@
 package tracker
 
-import "math"
+import (
+	"math"
+
+	"tcpstate/capture"
+)
 
 // Where room gets tight, lives that are over are folded sooner, and what is
 // written down of packed lives of which there is nothing to say is given up:
@@ -48,6 +52,7 @@ func (b *bound) set(cfg *Config, n int) {
 		if cfg.Forget > 0 {
 			// A live capture has more: findings that hold, lives that were over lately.
 			b.memory = min(b.memory, cfg.MaxMemory/8*5/int64(n))
+			b.unpacked = min(b.unpacked, max(1<<10, int(b.memory/8/(entryOctets+notebookOctets))))
 		}
 		b.unpacked = min(b.unpacked, max(1, unpacked/n))
 	}
@@ -102,6 +107,10 @@ func (t *Tracker) makeRoom() {
 	t.bound.tight = used > t.bound.memory/4*3
 	if t.bound.strict {
 		t.cram(used)
+		if used >= t.bound.memory {
+			t.reserve()
+		}
+		return
 	}
 	if used < t.bound.memory {
 		return
@@ -142,6 +151,31 @@ func (t *Tracker) cram(used int64) {
 	}
 }
 
+// reserve sees to it that each pool has what the segments of a batch may take of it: then
+// none has to grow.
+func (t *Tracker) reserve() {
+	const spare = capture.BatchSize
+	b, p := &t.table, &t.trails
+	for b.stubs.spare() < spare && b.stubs.inUse() > 0 {
+		t.forgetStub()
+	}
+	for b.parcels.spare() < 8*spare && b.parcels.used > 0 && t.evictParcel() {
+	}
+	for (b.sketches.spare() < spare || b.sketches.more.spare() < 2*spare) && b.sketches.inUse() > 0 && t.evictSketch() {
+	}
+	for b.entries.spare() < spare && b.entries.inUse() > 0 && t.evictEntry() {
+	}
+	// Entries have most dossiers, and packed lives some.
+	few := func() bool { return t.obs.Case != nil && (p.dossiers.spare() < spare || p.rares.spare() < spare) }
+	for n := 0; n < spare && few() && b.entries.inUse() > 0 && t.evictEntry(); n++ {
+	}
+	for n := 0; n < spare && few() && b.parcels.used > 0 && t.evictParcel(); n++ {
+	}
+	for b.residues.spare() < 2*spare && b.residues.inUse() > 0 {
+		t.forgetResidue()
+	}
+}
+
 // foldSpare is the power of two of how many lives may begin, or be folded, until
 // it is looked at again whether there is room.
 const foldSpare = 12
@@ -149,13 +183,16 @@ const foldSpare = 12
 // evict folds one life, if there is one that can be. It reports whether it did.
 func (t *Tracker) evict() bool {
 	if t.table.parcels.used > t.table.entries.inUse() {
-		slot := t.unpack(t.table.parcel(&t.bound.parcel))
-		t.totals.Evicted++
-		return t.fold(t.table.at(slot), slot)
+		return t.evictParcel()
 	}
 	if t.table.sketches.inUse() > t.table.entries.inUse() {
 		return t.evictSketch()
 	}
+	return t.evictEntry()
+}
+
+// evictEntry is evict, of an entry.
+func (t *Tracker) evictEntry() bool {
 	var best uint32
 	var worth uint64
 	found := false
@@ -182,6 +219,13 @@ func (t *Tracker) evict() bool {
 		t.totals.Evicted++
 	}
 	return true
+}
+
+// evictParcel is evict, of a packed life. There has to be one.
+func (t *Tracker) evictParcel() bool {
+	slot := t.unpack(t.table.parcel(&t.bound.parcel))
+	t.totals.Evicted++
+	return t.fold(t.table.at(slot), slot)
 }
 
 // evictSketch is evict, of a sketch. There has to be one.

@@ -104,6 +104,7 @@ func (t *Tracker) forgive(r ref, hash uint32) {
 // forgetOld looks for what is to be forgotten, at as many as the time that went by asks
 // for.
 func (t *Tracker) forgetOld() {
+	t.makeRoom()
 	f := &t.forgets
 	switch {
 	case t.now == math.MinInt64:

@@ -186,7 +186,7 @@ func (t *Tracker) pack() bool {
 	r := t.table.parcels.put(z.b)
 	if t.obs.Case != nil {
 		n := t.books.at(best)
-		if t.bound.tight && n.marks&opened == 0 {
+		if t.bound.tight && (n.marks&opened == 0 || t.bound.strict) {
 			n.forget(&t.trails)
 			n.marks = untold
 		}
