@@ -50,11 +50,22 @@ func (b *bound) set(cfg *Config, n int) {
 	if cfg.MaxMemory > 0 {
 		b.memory = max(cfg.MaxMemory-elsewhere, cfg.MaxMemory/4) / int64(n)
 		if cfg.Forget > 0 {
-			// A live capture has more: findings that hold, lives that were over lately.
-			b.memory = min(b.memory, cfg.MaxMemory/8*5/int64(n))
+			// A live capture has more of that: findings that hold, lives that were over
+			// lately, and what the collector has not found yet.
+			b.memory = max(cfg.MaxMemory/8*5-elsewhere/2, cfg.MaxMemory/4) / int64(n)
 			b.unpacked = min(b.unpacked, max(1<<10, int(b.memory/8/(entryOctets+notebookOctets))))
 		}
 		b.unpacked = min(b.unpacked, max(1, unpacked/n))
+	}
+}
+
+// Squeeze leaves lives so many octets less than they have, or may have if that is less, but not
+// less than an eighth of Config.MaxMemory; for who sees that all else takes more than was
+// thought. It may be called between batches, where there is one worker.
+func (p *Parallel) Squeeze(octets int64) {
+	t := p.workers[0].Tracker
+	if b := &t.bound; len(p.workers) == 1 && b.strict && b.memory != math.MaxInt64 {
+		b.memory = max(min(b.memory, t.octets())-octets, min(b.memory, t.cfg.MaxMemory/8))
 	}
 }
 

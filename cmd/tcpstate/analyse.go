@@ -110,7 +110,7 @@ type ending struct {
 // follow reads the source to its end, or until it is interrupted, and writes
 // the report, and the packets if there is a recorder. Its error is that of the report.
 func (c *cli) follow(f *flags, src capture.Source, r *report.Report, intr *interrupts, rec *recorder) (ending, error) {
-	defer sparing(f.tracker.MaxMemory)()
+	defer sparing(f.tracker.MaxMemory, 0)()
 	obs := r.Observer()
 	if f.annotate && rec != nil {
 		obs.Step = rec.step

@@ -4,6 +4,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"slices"
+	"unsafe"
 
 	"tcpstate/capture"
 )
@@ -12,20 +13,19 @@ import (
 // connections begin in each second, live for some seconds, and end in all the ways in
 // which connections do. Nothing of it repeats, however long it goes on.
 type churn struct {
-	rate    float64    // connections that begin, a second
-	mean    float64    // seconds that one lives
-	left    int        // connections that have not begun yet
-	strange bool       // clients are strangers, who never come back; else half of them are
-	next    int64      // when the next begins, ns
-	rnd     *rand.Rand // seeded
-	queue   []churning // a heap: whose turn comes first
-	frame   uint64
-	began   int
-	of      int
-	clock   int64
-	stats   capture.Stats
-	free    []int
-	all     []life
+	rate  float64    // connections that begin, a second
+	mean  float64    // seconds that one lives
+	left  int        // connections that have not begun yet
+	next  int64      // when the next begins, ns
+	rnd   *rand.Rand // seeded
+	queue []churning // a heap: whose turn comes first
+	frame uint64
+	began int
+	of    int
+	clock int64
+	stats capture.Stats
+	free  []int
+	all   []life
 }
 
 // churning is a connection and when it goes on.
@@ -42,7 +42,6 @@ type life struct {
 	seq  [2]uint32
 	id   [2]uint16
 	acts []act // that are left
-	ends int64 // how much time they take
 	last capture.Segment
 }
 
@@ -184,8 +183,8 @@ func (c *churn) begin() {
 // name gives it its addresses and ports.
 func (c *churn) name(l *life) {
 	client, server := c.rnd.Uint32(), c.rnd.Uint32N(churnServers)
-	if !c.strange && client&1 == 0 {
-		client %= churnRegular
+	if client&1 == 0 {
+		client %= churnRegular // the others never come back
 	}
 	sport, dport := uint16(32768+c.rnd.Uint32N(28000)), [...]uint16{443, 443, 80, 5432, 22}[server%5]
 	if c.rnd.Uint32N(500) == 0 {
@@ -298,12 +297,12 @@ func (c *churn) progress() (done, of int, clock int64, st *capture.Stats) {
 
 // reserve makes room for so many connections at a time, and has it in memory.
 func (c *churn) reserve(n int) {
-	c.queue = make([]churning, n)
+	c.queue, c.free = make([]churning, n), make([]int, n)
 	c.all = make([]life, n)
 	for i := range c.all {
-		c.queue[i].of, c.all[i].ends = 1, 1
+		c.queue[i].of, c.all[i].side, c.free[i] = 1, 1, 1
 	}
-	c.queue, c.all = c.queue[:0], c.all[:0]
+	c.queue, c.all, c.free = c.queue[:0], c.all[:0], c.free[:0]
 }
 
 // deluge is a flood of SYNs, each of another address, at one port of one server.
@@ -347,4 +346,10 @@ func (d *deluge) Next(b *capture.Batch) error {
 		return io.EOF
 	}
 	return nil
+}
+
+func (d *deluge) weight() int64 { return 0 }
+
+func (c *churn) weight() int64 {
+	return int64(cap(c.free))*8 + int64(cap(c.all))*int64(unsafe.Sizeof(life{})) + int64(cap(c.queue))*int64(unsafe.Sizeof(churning{}))
 }

@@ -4,7 +4,11 @@ import (
 	"math"
 	"runtime"
 	"runtime/debug"
+	"runtime/metrics"
 	"sync"
+	"time"
+
+	"tcpstate/tracker"
 )
 
 const (
@@ -22,8 +26,9 @@ const (
 )
 
 // sparing has the garbage collector work as suits an analysis, whose lives take at most
-// maxMemory if that is not 0. It returns what ends that.
-func sparing(maxMemory int64) (end func()) {
+// maxMemory if that is not 0. In the end the runtime is to have at most so many octets as
+// limit says, if that is not 0. It returns what ends that.
+func sparing(maxMemory, limit int64) (end func()) {
 	often, from := sparePercent, int64(spareFrom)
 	if maxMemory > 0 {
 		often, from = boundPercent, min(spareFrom, maxMemory)
@@ -35,7 +40,10 @@ func sparing(maxMemory int64) (end func()) {
 		mu.Lock()
 		defer mu.Unlock()
 		if !over {
-			debug.SetMemoryLimit(math.MaxInt64)
+			if limit == 0 {
+				limit = math.MaxInt64
+			}
+			debug.SetMemoryLimit(limit)
 			debug.SetGCPercent(often)
 		}
 	})
@@ -45,6 +53,44 @@ func sparing(maxMemory int64) (end func()) {
 		over = true
 		debug.SetGCPercent(percent)
 		debug.SetMemoryLimit(limit)
+	}
+}
+
+// keeper keeps a live capture below its bound for ever. The collector works the harder the
+// nearer it comes, and lives get the less room the more all else takes. It never gets to
+// where the collector would have nothing left to collect.
+type keeper struct {
+	limit int64 // of what the runtime has; 0 is none
+	next  time.Time
+	live  [1]metrics.Sample
+}
+
+const (
+	// outside is what of the bound is not the runtime's: the program itself, libpcap.
+	outside = 16 << 20
+	// keepEvery is how often it is looked at.
+	keepEvery = time.Second
+)
+
+// keep begins to, and has the collector know.
+func keep(maxMemory int64) *keeper {
+	k := &keeper{}
+	if maxMemory > 0 {
+		k.limit = max(maxMemory-outside, maxMemory/2)
+		k.live[0].Name = "/gc/heap/live:bytes"
+	}
+	return k
+}
+
+// watch gives lives less room where what is not garbage comes near the limit.
+func (k *keeper) watch(now time.Time, t *tracker.Parallel) {
+	if k.limit == 0 || now.Before(k.next) {
+		return
+	}
+	k.next = now.Add(keepEvery)
+	metrics.Read(k.live[:])
+	if over := int64(k.live[0].Value.Uint64()) - k.limit/8*7; over > 0 {
+		t.Squeeze(over)
 	}
 }
 

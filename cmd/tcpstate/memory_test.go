@@ -24,7 +24,7 @@ func TestSparing(t *testing.T) {
 		first, percent uint64
 	}{{0, spareFrom, sparePercent}, {spareFrom / 2, spareFrom / 2, boundPercent}, {64 << 20, spareFrom, boundPercent}} {
 		runtime.GC()
-		end := sparing(x.most)
+		end := sparing(x.most, 0)
 		if got := settings(); got[0] == x.percent || got[1] != x.first {
 			t.Errorf("bound of %d: begins with %d", x.most, got)
 		}

@@ -35,6 +35,7 @@ type sniffer struct {
 	report  *report.Report
 	tracker *tracker.Parallel
 	feed    feed // for the screen and the metrics
+	keeper  *keeper
 	metrics *metricsServer
 	rec     *recorder // -w; nil without
 	failed  bool      // and nothing is written any more
@@ -144,7 +145,8 @@ func (s *sniffer) abandon() {
 
 // run captures and reports.
 func (s *sniffer) run() error {
-	defer sparing(s.f.tracker.MaxMemory)()
+	s.keeper = keep(s.f.tracker.MaxMemory)
+	defer sparing(s.f.tracker.MaxMemory, s.keeper.limit)()
 	defer s.tracker.Close()
 	s.metrics.start()
 	defer s.metrics.close()
@@ -298,6 +300,7 @@ func (s *sniffer) look() {
 // meanwhile does what is to be done from time to time.
 func (s *sniffer) meanwhile(now time.Time) {
 	defer s.report.Flush()
+	s.keeper.watch(now, s.tracker)
 	if !s.begun {
 		return
 	}

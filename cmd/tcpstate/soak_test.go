@@ -2,24 +2,41 @@ package main
 
 import (
 	"io"
+	"math"
 	"os"
 	"runtime"
 	"runtime/metrics"
-	"runtime/pprof"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"tcpstate/capture"
 	"tcpstate/report"
 	"tcpstate/tracker"
 )
 
-// held is what an analysis holds at one moment.
-type held struct {
-	began    int
-	heap     uint64 // octets, of what is not garbage
-	resident uint64 // 0 where the system does not tell
+// These tests follow hours of traffic in minutes, as a live capture is followed, and look
+// at what is held meanwhile. The ordinary run has a part of it; all of it takes
+// TCPSTATE_SOAK=1.
+
+// traffic is what passes.
+type traffic interface {
+	Next(*capture.Batch) error
+	weight() int64 // octets that it takes itself
+	progress() (done, of int, clock int64, st *capture.Stats)
+}
+
+// holding is the most that was held within a tenth of the connections.
+type holding struct {
+	heap     uint64 // octets that are no garbage
+	resident uint64 // octets of the process that are in memory; 0 where the system does not tell
+}
+
+// soaked is what came of it.
+type soaked struct {
+	tenths [10]holding
+	totals tracker.Totals
 }
 
 // residentNow is how much of the process is in memory.
@@ -32,23 +49,9 @@ func residentNow() uint64 {
 	return 0
 }
 
-func heapNow() uint64 {
-	runtime.GC()
-	runtime.GC()
-	s := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
-	metrics.Read(s)
-	return s[0].Value.Uint64()
-}
-
-// traffic is what passes.
-type traffic interface {
-	Next(*capture.Batch) error
-	progress() (done, of int, clock int64, st *capture.Stats)
-}
-
-// soak follows what a source brings as a live capture is followed, and tells after each
-// tenth of the connections what is held.
-func soak(t *testing.T, src traffic, args ...string) (all []held, tot tracker.Totals) {
+// soak follows what comes, with the flags of a live capture, and looks at it every look of
+// packet time.
+func soak(t *testing.T, src traffic, look time.Duration, args ...string) (out soaked) {
 	f, err := parseFlags(append([]string{"-i", "lo"}, args...))
 	if err != nil {
 		t.Fatal(err)
@@ -58,69 +61,113 @@ func soak(t *testing.T, src traffic, args ...string) (all []held, tot tracker.To
 	for _, o := range f.outputs {
 		opts.Outputs = append(opts.Outputs, report.Output{Format: o.format, Parts: o.parts, W: io.Discard})
 	}
-	defer sparing(f.tracker.MaxMemory)()
+	keeps := keep(f.tracker.MaxMemory)
+	runtime.GC()
+	defer sparing(f.tracker.MaxMemory, keeps.limit+src.weight())()
+	keeps.limit += src.weight()
 	r := report.New(opts)
 	k := tracker.NewParallel(f.tracker, f.workers, r.Observer())
 	defer k.Close()
-	base := heapNow()
 	_, of, _, st := src.progress()
-	highest := uint64(0)
-	_ = highest
 	var b capture.Batch
-	begun := false
-	look := int64(0)
-	for err := error(nil); err == nil; {
+	next, tenth := int64(math.MinInt64), 0
+	heap := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	for batches := 0; err == nil; batches++ {
 		err = src.Next(&b)
-		if !begun {
-			begun = true
+		if batches == 0 {
 			r.Begin(st)
 		}
 		k.Process(&b)
 		r.Batch(&b)
 		done, _, clock, _ := src.progress()
-		if clock > look {
-			look = clock + 30e9
+		if batches%64 == 0 {
+			keeps.watch(time.Now(), k)
+			metrics.Read(heap)
+			h := &out.tenths[min(done*10/of, 9)]
+			h.heap = max(h.heap, heap[0].Value.Uint64()-uint64(src.weight()))
+			if n := residentNow(); n > 0 {
+				h.resident = max(h.resident, n-uint64(src.weight()))
+			}
+			if n := min(done*10/of, 9); n > tenth {
+				t.Logf("%9d connections, %6.0f s of packet time: %s", done, float64(clock-churnStart)/1e9, &out.tenths[tenth])
+				tenth = n
+			}
+		}
+		if clock >= next {
+			next = clock + int64(look)
 			m := &report.Standing{Now: clock, Stats: st, Tracker: k}
 			r.Look(m)
-			r.Interval(m)
-		}
-		if n := len(all); n < 10 && done >= (n+1)*(of/10) {
-			h := held{done, heapNow() - base, residentNow()}
-			all = append(all, h)
-			t.Logf("%9d connections: %6.1f MB in use, %6.1f MB resident; %s of packet time", h.began, float64(h.heap)/1e6, float64(h.resident)/1e6, showFor(clock-churnStart))
-			if p := os.Getenv("SOAK_PROFILE"); p != "" && (n == 0 || n == 9) {
-				w, _ := os.Create(p + strconv.Itoa(n))
-				pprof.Lookup("heap").WriteTo(w, 0)
-				w.Close()
+			if err := r.Interval(m); err != nil {
+				t.Fatal(err)
 			}
 		}
 	}
-	tot = k.Totals()
-	r.Ending(st, tot, k.Usage())
+	t.Logf("%9d connections: %s", of, &out.tenths[9])
+	r.Ending(st, k.Totals(), k.Usage())
 	k.Finish()
-	if err := r.End(st, k.Totals(), k.Census()); err != nil {
+	out.totals = k.Totals()
+	if err := r.End(st, out.totals, k.Census()); err != nil {
 		t.Error(err)
 	}
-	t.Logf("ended: %6.1f MB resident; %+v", float64(residentNow())/1e6, k.Totals())
-	return all, tot
+	t.Logf("at the end %.1f MB resident; %d lives, %d evicted", float64(residentNow()-uint64(src.weight()))/1e6, out.totals.Lives, out.totals.Evicted)
+	return out
 }
 
-func showFor(ns int64) string { return strconv.FormatInt(ns/1e9, 10) + " s" }
+func (h *holding) String() string {
+	return strconv.FormatFloat(float64(h.heap)/1e6, 'f', 1, 64) + " MB in use, " + strconv.FormatFloat(float64(h.resident)/1e6, 'f', 1, 64) + " MB resident"
+}
 
-func TestSoak(t *testing.T) {
-	n, _ := strconv.Atoi(os.Getenv("TCPSTATE_SOAK"))
-	if n == 0 {
-		n = 200_000
+// long reports whether all of it is wanted.
+func long() bool { return os.Getenv("TCPSTATE_SOAK") != "" }
+
+// An hour of two million connections, ten thousand open at a time, takes no more memory
+// than its first minutes.
+func TestMemoryStaysFlat(t *testing.T) {
+	n, rate, open, look := 2_016_000, 560.0, 10_000.0, 30*time.Second
+	args := []string{}
+	if !long() {
+		// The same with a twentieth of all that is open, and shorter: what would grow with
+		// the connections grows all the same.
+		n, rate, open, look = 120_000, 60, 600, 2*time.Minute
+		args = append(args, "--max-memory", "128MiB")
 	}
-	soak(t, newChurn(n, 560, 10_000))
+	got := soak(t, newChurn(n, rate, open), look, args...)
+	if got.totals.Evicted != 0 {
+		t.Errorf("%d lives gave way: the bound was reached", got.totals.Evicted)
+	}
+	// What the detectors of one term remember comes and goes with it, and chunks are of
+	// megabytes.
+	first := max(got.tenths[0].heap, got.tenths[1].heap, got.tenths[2].heap)
+	for i, h := range got.tenths[3:] {
+		if h.heap > first+max(first/10, 6<<20) {
+			t.Errorf("tenth %d holds %s; the first three held %.1f MB", i+4, &h, float64(first)/1e6)
+		}
+	}
 }
 
-func TestDeluge(t *testing.T) {
-	soak(t, newDeluge(10_000_000, 100_000), "--max-memory", os.Getenv("MM"))
-}
-
-func TestCrowd(t *testing.T) {
-	c := newChurn(2_500_000, 20_000, 1_000_000)
-	c.reserve(1_300_000)
-	soak(t, c, "--max-memory", os.Getenv("MM"))
+// Under --max-memory the process stays below that, come what may.
+func TestMemoryStaysBelowTheBound(t *testing.T) {
+	if !long() {
+		t.Skip("it takes minutes: TCPSTATE_SOAK=1 runs it")
+	}
+	for _, x := range []struct {
+		bound string
+		most  uint64
+	}{{"128MiB", 128 << 20}, {"512MiB", 512 << 20}} {
+		check := func(t *testing.T, got soaked) {
+			for i := range got.tenths {
+				if h := &got.tenths[i]; h.resident > x.most {
+					t.Errorf("tenth %d: %s", i+1, h)
+				}
+			}
+		}
+		t.Run("flood "+x.bound, func(t *testing.T) {
+			check(t, soak(t, newDeluge(10_000_000, 100_000), time.Second, "--max-memory", x.bound))
+		})
+		t.Run("crowd "+x.bound, func(t *testing.T) {
+			c := newChurn(1_500_000, 20_000, 1_000_000)
+			c.reserve(1_200_000)
+			check(t, soak(t, c, time.Second, "--max-memory", x.bound))
+		})
+	}
 }
