@@ -86,7 +86,7 @@ var (
 )
 
 // courses are the ways of connections, with how often they are taken, in thousandths.
-var courses = inARow([]course{
+var courses = inARow([]churnCourse{
 	{740, [][]act{opens, asks, pause, byCli}, nil},
 	{100, [][]act{opens, asks, pause, bySrv}, nil},
 	// Both close at once: both are in TIME-WAIT.
@@ -112,14 +112,14 @@ var courses = inARow([]course{
 	{1, [][]act{opens, asks, {{0, capture.ACK, 0, 2, foreign}, {1, capture.ACK, 0, -20e6, once}, {0, capture.ACK, 0, 2, foreign}, {1, capture.ACK, 0, -20e6, once}}, byCli}, nil},
 })
 
-// course is one way.
-type course struct {
+// churnCourse is one way.
+type churnCourse struct {
 	share int
 	acts  [][]act
 	all   []act // the acts in a row
 }
 
-func inARow(all []course) []course {
+func inARow(all []churnCourse) []churnCourse {
 	for i := range all {
 		all[i].all = slices.Concat(all[i].acts...)
 	}
