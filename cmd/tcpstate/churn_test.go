@@ -25,7 +25,7 @@ type churn struct {
 	clock int64
 	stats capture.Stats
 	free  []int
-	all   []churned
+	all   []talker
 }
 
 // churning is a connection and when it goes on.
@@ -34,8 +34,8 @@ type churning struct {
 	of int
 }
 
-// churned is a connection on its way.
-type churned struct {
+// talker is a connection on its way.
+type talker struct {
 	key  capture.Key
 	hash uint32
 	side uint8 // the client's
@@ -162,12 +162,12 @@ func (c *churn) begin() {
 	c.began++
 	if len(c.free) == 0 {
 		c.free = append(c.free, len(c.all))
-		c.all = append(c.all, churned{})
+		c.all = append(c.all, talker{})
 	}
 	i := c.free[len(c.free)-1]
 	c.free = c.free[:len(c.free)-1]
 	l := &c.all[i]
-	*l = churned{seq: [2]uint32{c.rnd.Uint32(), c.rnd.Uint32()}, id: [2]uint16{uint16(c.rnd.Uint32()), uint16(c.rnd.Uint32())}}
+	*l = talker{seq: [2]uint32{c.rnd.Uint32(), c.rnd.Uint32()}, id: [2]uint16{uint16(c.rnd.Uint32()), uint16(c.rnd.Uint32())}}
 	at := c.rnd.IntN(1000)
 	for i := range courses {
 		if at -= courses[i].share; at < 0 {
@@ -181,7 +181,7 @@ func (c *churn) begin() {
 }
 
 // name gives it its addresses and ports.
-func (c *churn) name(l *churned) {
+func (c *churn) name(l *talker) {
 	client, server := c.rnd.Uint32(), c.rnd.Uint32N(churnServers)
 	if client&1 == 0 {
 		client %= churnRegular // the others never come back
@@ -298,7 +298,7 @@ func (c *churn) progress() (done, of int, clock int64, st *capture.Stats) {
 // reserve makes room for so many connections at a time, and has it in memory.
 func (c *churn) reserve(n int) {
 	c.queue, c.free = make([]churning, n), make([]int, n)
-	c.all = make([]churned, n)
+	c.all = make([]talker, n)
 	for i := range c.all {
 		c.queue[i].of, c.all[i].side, c.free[i] = 1, 1, 1
 	}
@@ -351,5 +351,5 @@ func (d *deluge) Next(b *capture.Batch) error {
 func (d *deluge) weight() int64 { return 0 }
 
 func (c *churn) weight() int64 {
-	return int64(cap(c.free))*8 + int64(cap(c.all))*int64(unsafe.Sizeof(churned{})) + int64(cap(c.queue))*int64(unsafe.Sizeof(churning{}))
+	return int64(cap(c.free))*8 + int64(cap(c.all))*int64(unsafe.Sizeof(talker{})) + int64(cap(c.queue))*int64(unsafe.Sizeof(churning{}))
 }
