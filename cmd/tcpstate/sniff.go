@@ -126,6 +126,9 @@ func (s *sniffer) open() (err error) {
 	if s.f.annotate {
 		obs.Step = s.rec.step
 	}
+	if s.wantScreen(s.f) {
+		obs.Trails = 0 // of all: somebody may ask for a connection's ladder
+	}
 	s.tracker = tracker.NewParallel(s.f.tracker, s.f.workers, obs)
 	s.now = math.MinInt64
 	return nil

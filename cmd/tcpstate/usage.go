@@ -22,7 +22,8 @@ there and how sure that is
 
   tcpstate [flags] FILE...                        analyse captures and report
   tcpstate [flags] -r FILE [-r FILE...] [FILTER]  the same, tcpdump's way
-  tcpstate [flags] -i IFACE [FILTER]              live until interrupted, then report
+  tcpstate [flags] -i IFACE [FILTER]              live: a screen on a terminal, else a
+                                                  few lines at intervals; then report
   tcpstate findings [ID]                          what can be found, or all about one
 
 FILE is pcap or pcapng, plain or compressed with gzip or zstd; "-" is standard
