@@ -4,6 +4,7 @@ package capture
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"io"
 	"os"
@@ -280,9 +281,34 @@ func TestLiveDrops(t *testing.T) {
 			break
 		}
 	}
-	if st := s.Stats(); st.Packets+st.Dropped != 9000 {
-		t.Errorf("%d captured and %d dropped of 9000", st.Packets, st.Dropped)
+	// What a busy machine loses on the cable never comes to the interface.
+	st := s.Stats()
+	if n := st.Packets + st.Dropped; n > 9000 || n+cableLoss(t) < 9000 {
+		t.Errorf("%d captured and %d dropped of 9000, of which the cable lost %d", st.Packets, st.Dropped, cableLoss(t))
 	}
+}
+
+// cableLoss is how many frames were lost between near and far.
+func cableLoss(t *testing.T) (n uint64) {
+	t.Helper()
+	out, err := exec.Command("ip", "-j", "-s", "link").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	type dir struct{ Dropped uint64 }
+	var all []struct {
+		Name  string               `json:"ifname"`
+		Stats struct{ RX, TX dir } `json:"stats64"`
+	}
+	if err := json.Unmarshal(out, &all); err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range all {
+		if l.Name == "near" || l.Name == "far" {
+			n += l.Stats.RX.Dropped + l.Stats.TX.Dropped
+		}
+	}
+	return n
 }
 
 // A tag that the network card takes off is put back by libpcap.
