@@ -52,7 +52,7 @@ func (b *bound) set(cfg *Config, n int) {
 		if cfg.Forget > 0 {
 			// A live capture has more of that: findings that hold, lives that were over
 			// lately, and what the collector has not found yet.
-			b.memory = max(cfg.MaxMemory/8*5-elsewhere/2, cfg.MaxMemory/4) / int64(n)
+			b.memory = max(cfg.MaxMemory/8*5-elsewhere/8*5, cfg.MaxMemory/4) / int64(n)
 			b.unpacked = min(b.unpacked, max(1<<10, int(b.memory/8/(entryOctets+notebookOctets))))
 		}
 		b.unpacked = min(b.unpacked, max(1, unpacked/n))

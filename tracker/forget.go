@@ -97,6 +97,15 @@ func (x *endShape) closed() bool {
 
 // forgive forgets the life at r.
 func (t *Tracker) forgive(r ref, hash uint32) {
+	if t.obs.Step != nil {
+		i, who := r&indexMask-1, uint64(0)
+		if r&kindMask == kindStub {
+			who = t.table.stubs.at(i).who
+		} else {
+			who = t.table.residues.at(i).who
+		}
+		delete(t.elapsed, who&idMask)
+	}
 	t.table.remove(hash, r)
 	t.drop(r)
 }

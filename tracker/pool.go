@@ -42,7 +42,7 @@ func (p *pool[T]) take() uint32 {
 // put gives one back.
 func (p *pool[T]) put(i uint32) {
 	*p.at(i) = *new(T)
-	if p.most != 0 && len(p.free) == p.most {
+	if p.most != 0 && len(p.free) >= p.most {
 		p.mark(i)
 		return
 	}
