@@ -33,17 +33,20 @@ func sparing(maxMemory, limit int64) (end func()) {
 	if maxMemory > 0 {
 		often, from = boundPercent, min(spareFrom, maxMemory)
 	}
-	percent, limit := debug.SetGCPercent(-1), debug.SetMemoryLimit(from)
+	percent, before := debug.SetGCPercent(-1), debug.SetMemoryLimit(from)
 	var mu sync.Mutex
 	over := false
-	runtime.SetFinalizer(&struct{ int }{}, func(any) { // the first round finds it
+	// Large enough to lie by itself: beside something small that is in use it would never
+	// be found.
+	runtime.SetFinalizer(new([8]uint64), func(any) { // the first round finds it
 		mu.Lock()
 		defer mu.Unlock()
 		if !over {
 			if limit == 0 {
-				limit = math.MaxInt64
+				debug.SetMemoryLimit(math.MaxInt64)
+			} else {
+				debug.SetMemoryLimit(limit)
 			}
-			debug.SetMemoryLimit(limit)
 			debug.SetGCPercent(often)
 		}
 	})
@@ -52,7 +55,7 @@ func sparing(maxMemory, limit int64) (end func()) {
 		defer mu.Unlock()
 		over = true
 		debug.SetGCPercent(percent)
-		debug.SetMemoryLimit(limit)
+		debug.SetMemoryLimit(before)
 	}
 }
 
