@@ -320,6 +320,9 @@ func checkBounds(f *flags, r *raw, fs *pflag.FlagSet) error {
 	if r.workers < 0 || r.workers > maxWorkers {
 		return fmt.Errorf("--workers %d: the number of workers is 1 to %d, or 0 for one per core", r.workers, maxWorkers)
 	}
+	if r.workers > 1 && f.iface != "" {
+		return fmt.Errorf("--workers %d: a live capture is followed by one worker", r.workers)
+	}
 	switch f.workers = r.workers; {
 	case f.workers > 0:
 	case f.iface != "":
