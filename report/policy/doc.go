@@ -1,0 +1,8 @@
+// Package policy judges what a capture shows by a file of rules: which findings fail,
+// which are known and accepted, and what else has to hold of connections, findings,
+// transitions and the capture as a whole.
+//
+// A policy is YAML; the rules in it are expressions over the fields of the JSON records,
+// with the same names and the same absences (report.Where). Parse reads it, a Run is
+// told what the capture shows, and its Verdict says what failed and which frames prove it.
+package policy
