@@ -26,7 +26,15 @@ const DefaultFailing = 5
 // Formats lists all outputs, the default first.
 var Formats = []*Format{
 	{"table", "for people: each check, what failed, and where", writeTable},
+	{"json", "one JSON object; a --baseline for later runs", writeJSON},
+	{"junit", "test cases in XML, for Jenkins and GitLab", writeJUnit},
+	{"sarif", "SARIF 2.1.0, for code scanning", writeSARIF},
+	{"github", "annotations of GitHub's runner; all in the step's summary", writeGitHub},
+	{"markdown", "a page for a comment", writeMarkdown},
 }
+
+// Summary writes what belongs into the file that $GITHUB_STEP_SUMMARY names.
+func Summary(w io.Writer, r *Run, o *Options) error { return writeMarkdown(w, r, o) }
 
 // FindFormat returns the format of that name, or nil.
 func FindFormat(name string) *Format {

@@ -175,3 +175,59 @@ func (c *Check) tells(o *Options) bool {
 	}
 	return c.Kind == Asked || len(c.Results) > 0 || c.Text != ""
 }
+
+// title names a check: "assertion: the API closes gracefully".
+func (c *Check) title() string {
+	if c.Kind == Input {
+		return c.Name
+	}
+	return c.Kind.String() + ": " + c.Name
+}
+
+// headline is one line on how a check went.
+func (c *Check) headline() string {
+	if c.Text != "" || len(c.Results) == 0 {
+		return c.Text
+	}
+	s := c.Results[0].line()
+	if x := &c.Results[0]; !x.Status.Failed() && x.standing() != "" {
+		s = x.standing() + ": " + s
+	}
+	if n := len(c.Results) - 1 + c.More; n > 0 {
+		s += fmt.Sprintf(" (and %s more)", report.ShowCount(uint64(n)))
+	}
+	return s
+}
+
+// body is all that is to be said of a check in several lines, each of which escape has
+// made fit; "" if there is nothing.
+func (c *Check) body(o *Options, escape func(string) string) string {
+	var b strings.Builder
+	put := func(indent, s string) {
+		if s != "" {
+			b.WriteString(indent + escape(s) + "\n")
+		}
+	}
+	put("", c.Text)
+	shown, more := c.shown(o)
+	for i := range shown {
+		x := &shown[i]
+		head := x.line()
+		if c.Kind == Found {
+			head = x.Severity.String() + ": " + head
+		}
+		put("", head)
+		put("  ", x.standing())
+		put("  ", x.frames(DefaultFailing))
+		for _, f := range x.Frames {
+			if f.Text != "" {
+				put("    ", fmt.Sprintf("connection %s, frame %d: %s", f.Connection, f.Number, f.Text))
+			}
+		}
+		put("  ", x.Advice)
+	}
+	if more > 0 {
+		put("", fmt.Sprintf("… %s more", report.ShowCount(uint64(more))))
+	}
+	return strings.TrimSuffix(b.String(), "\n")
+}
