@@ -28,6 +28,7 @@ func (c *cli) analyse(f *flags) error {
 	opts := f.report
 	opts.Outputs, opts.Zone = outs, time.Local
 	r := report.New(opts)
+	defer sparing(f.tracker.MaxMemory)()
 	end, err := c.follow(f, src, r, intr)
 	for _, o := range files {
 		if err != nil {
@@ -58,7 +59,6 @@ type ending struct {
 // follow reads the source to its end, or until it is interrupted, and writes
 // the report. Its error is that of the report.
 func (c *cli) follow(f *flags, src capture.Source, r *report.Report, intr *interrupts) (ending, error) {
-	defer sparing(f.tracker.MaxMemory)()
 	t := tracker.NewParallel(f.tracker, f.workers, r.Observer())
 	defer t.Close()
 	bar := c.newProgress(f)

@@ -69,6 +69,8 @@ func (c *cli) main(args []string) error {
 		return c.listInterfaces()
 	case f.catalogue:
 		return c.catalogue(f)
+	case f.check.on:
+		return c.check(f)
 	case f.iface != "":
 		return c.sniff(f)
 	}

@@ -25,6 +25,9 @@ type outputSpec struct {
 
 // checkOutputs reads -o and --show, and what goes with them.
 func checkOutputs(f *flags, r *raw, flagSet *pflag.FlagSet) error {
+	if f.check.on {
+		return checkVerdicts(f, r, flagSet)
+	}
 	if len(r.outputs) == 0 {
 		r.outputs = []string{report.Formats[0].Name}
 	}

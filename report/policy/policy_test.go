@@ -16,8 +16,8 @@ import (
 
 var today = time.Date(2026, 11, 28, 0, 0, 0, 0, time.UTC)
 
-// verdict judges a capture of testdata.
-func verdict(t testing.TB, name, text string, terms *Terms, workers int) (*Verdict, error) {
+// judged judges a capture of testdata.
+func judged(t testing.TB, name, text string, terms *Terms, workers int) (*Verdict, error) {
 	t.Helper()
 	p, err := Parse("policy.yaml", []byte(text))
 	if err != nil {
@@ -34,7 +34,7 @@ func verdict(t testing.TB, name, text string, terms *Terms, workers int) (*Verdi
 	var v *Verdict
 	var failed error
 	run := p.NewRun(terms, workers)
-	f := run.Format(func(x *Verdict, err error) { v, failed = x, err })
+	f := run.Format(func(_ *report.Final, x *Verdict, err error) { v, failed = x, err })
 	r := report.New(report.Options{Outputs: []report.Output{{Format: f, Parts: f.Parts, W: io.Discard}},
 		Detect: detect.Options{Values: p.Values, Disabled: p.Disabled, TimeWait: 60e9}})
 	tr := tracker.New(tracker.DefaultConfig(), r.Observer())
@@ -95,7 +95,7 @@ assert:
 `
 	var one *Verdict
 	for _, workers := range []int{1, 3} {
-		v, err := verdict(t, "close-wait-leak.pcap", text, nil, workers)
+		v, err := judged(t, "close-wait-leak.pcap", text, nil, workers)
 		if err != nil {
 			t.Fatal(err)
 		}

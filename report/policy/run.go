@@ -3,6 +3,7 @@ package policy
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/expr-lang/expr/vm"
 
@@ -315,13 +316,16 @@ func (x *AssertionResult) conclude() {
 	}
 	switch {
 	case x.Each == Once && x.Failed > 0:
-		x.Reason = "it does not hold: " + x.Expect
+		x.Reason = "it does not hold: " + oneLine(x.Expect)
 	case x.Failed > 0:
-		x.Reason = fmt.Sprintf("%d of %s not as expected: %s", x.Failed, plural(x.Matched), x.Expect)
+		x.Reason = fmt.Sprintf("%d of %s not as expected: %s", x.Failed, plural(x.Matched), oneLine(x.Expect))
 	case x.Each != Once && x.Matched < x.AtLeast && x.Matched == 0:
-		x.Reason = fmt.Sprintf("no %s matched: %s", of, x.Where)
+		x.Reason = strings.TrimSuffix(fmt.Sprintf("no %s matched: %s", of, oneLine(x.Where)), ": ")
 	case x.Each != Once && x.Matched < x.AtLeast:
 		x.Reason = fmt.Sprintf("%s matched, and at_least is %d", plural(x.Matched), x.AtLeast)
 	}
 	x.Passed = x.Reason == ""
 }
+
+// oneLine is an expression that may have been written in several.
+func oneLine(expr string) string { return strings.Join(strings.Fields(expr), " ") }

@@ -14,7 +14,7 @@ type Verdict struct {
 	Never      bool // findings do not fail
 	Assertions []AssertionResult
 	Findings   []FindingResult // most severe first
-	Expired    []*Allow
+	Baseline   *Known          // of this capture; nil without one
 }
 
 // AssertionResult is what became of one assertion.
@@ -40,24 +40,7 @@ type FindingResult struct {
 	Fails    bool
 	Allowed  *Allow // who accepts it, or nil
 	Baseline bool   // it was there before
-}
-
-// Failed reports whether anything failed.
-func (v *Verdict) Failed() bool {
-	if len(v.Expired) > 0 {
-		return true
-	}
-	for i := range v.Assertions {
-		if !v.Assertions[i].Passed {
-			return true
-		}
-	}
-	for i := range v.Findings {
-		if v.Findings[i].Fails {
-			return true
-		}
-	}
-	return false
+	Known    bool   // or is taken for known from now on
 }
 
 // Terms say how findings are judged, beside the policy itself.
@@ -66,12 +49,18 @@ type Terms struct {
 	FailOn detect.Severity // where Set
 	Never  bool
 	Set    bool // in place of the policy's
-	// Known reports whether a finding was there in the baseline; nil without one.
-	Known func(*detect.Finding) bool
+	// Known is what the baseline has for the capture; nil without one. With Update, what
+	// is found now is known, too.
+	Known  *Known
+	Update bool
+	// Failing is how many connections that are not as expected are named of each
+	// assertion.
+	Failing int
 }
 
 // judge says what becomes of the findings.
 func (p *Policy) judge(v *Verdict, found []detect.Finding, t *Terms) {
+	v.Baseline = t.Known
 	v.FailOn, v.Never = p.FailOn, p.Never
 	if t.Set {
 		v.FailOn, v.Never = t.FailOn, t.Never
@@ -84,13 +73,9 @@ func (p *Policy) judge(v *Verdict, found []detect.Finding, t *Terms) {
 				r.Allowed = a
 			}
 		}
-		r.Baseline = t.Known != nil && t.Known(f)
-		r.Fails = !v.Never && f.Severity >= v.FailOn && r.Allowed == nil && !r.Baseline
+		r.Baseline = t.Known != nil && t.Known.Has(f)
+		r.Known = r.Baseline || t.Update
+		r.Fails = !v.Never && f.Severity >= v.FailOn && r.Allowed == nil && !r.Known
 		v.Findings = append(v.Findings, r)
-	}
-	for _, a := range p.Allow {
-		if a.Expired(t.Today) {
-			v.Expired = append(v.Expired, a)
-		}
 	}
 }

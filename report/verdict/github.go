@@ -61,8 +61,10 @@ func writeGitHub(w io.Writer, r *Run, o *Options) error {
 // annotations are all of them, the gravest first.
 func (r *Run) annotations(o *Options) []annotation {
 	var l []annotation
+	few := *o
+	few.Failing = min(o.failing(), DefaultFailing)
 	r.each(func(f *File, c *Check) {
-		a := annotation{severity: c.Severity, text: c.body(o, report.Printable), title: c.title()}
+		a := annotation{severity: c.Severity, text: c.body(&few, report.Printable), title: c.title()}
 		worst, pending := detect.Note, false
 		for i := range c.Results {
 			if x := &c.Results[i]; x.Status == Pass && x.Change != Gone {

@@ -26,15 +26,18 @@ type (
 		Suites   []junitSuite `xml:"testsuite"`
 	}
 	junitSuite struct {
-		Name       string          `xml:"name,attr"`
-		Tests      int             `xml:"tests,attr"`
-		Failures   int             `xml:"failures,attr"`
-		Errors     int             `xml:"errors,attr"`
-		Skipped    int             `xml:"skipped,attr"`
-		Time       string          `xml:"time,attr"`
-		Timestamp  string          `xml:"timestamp,attr,omitempty"`
-		Properties []junitProperty `xml:"properties>property,omitempty"`
-		Cases      []junitCase     `xml:"testcase"`
+		Name       string           `xml:"name,attr"`
+		Tests      int              `xml:"tests,attr"`
+		Failures   int              `xml:"failures,attr"`
+		Errors     int              `xml:"errors,attr"`
+		Skipped    int              `xml:"skipped,attr"`
+		Time       string           `xml:"time,attr"`
+		Timestamp  string           `xml:"timestamp,attr,omitempty"`
+		Properties *junitProperties `xml:"properties"`
+		Cases      []junitCase      `xml:"testcase"`
+	}
+	junitProperties struct {
+		Property []junitProperty `xml:"property"`
 	}
 	junitProperty struct {
 		Name  string `xml:"name,attr"`
@@ -72,10 +75,10 @@ func writeJUnit(w io.Writer, r *Run, o *Options) error {
 		if !f.Facts.Start.IsZero() {
 			s.Timestamp = f.Facts.Start.UTC().Format("2006-01-02T15:04:05")
 		}
-		s.Properties = []junitProperty{
+		s.Properties = &junitProperties{[]junitProperty{
 			{"packets", fmt.Sprint(f.Facts.Packets)}, {"connections", fmt.Sprint(f.Facts.Connections)},
 			{"span", time.Duration(f.Facts.Span * 1e9).String()},
-		}
+		}}
 		all.add(s)
 	}
 	b := bufio.NewWriter(w)

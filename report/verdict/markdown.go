@@ -59,7 +59,9 @@ func markdownChecks(b *bufio.Writer, l []Check, o *Options) {
 		}
 		text := md(c.headline())
 		if shown, more := c.shown(o); len(shown) > 0 {
-			lines := strings.ReplaceAll(c.body(o, md), "\n", "<br>")
+			bare := *c
+			bare.Text = ""
+			lines := strings.ReplaceAll(bare.body(o, md), "\n", "<br>")
 			n := len(shown) + more
 			text = fmt.Sprintf("%s<details><summary>%s</summary>%s</details>", md(c.Text), report.Plural(uint64(n), "result"), lines)
 			if c.Text == "" && n == 1 {

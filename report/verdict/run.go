@@ -1,6 +1,7 @@
 package verdict
 
 import (
+	"strings"
 	"time"
 
 	"tcpstate/report/detect"
@@ -181,5 +182,28 @@ func (c *Check) Settle() {
 	for i := range c.Results {
 		c.Status = max(c.Status, c.Results[i].Status)
 		c.Severity = max(c.Severity, c.Results[i].Severity)
+	}
+}
+
+// Note adds to what an input is like; broken if not all of it could be read.
+func (c *Check) Note(text string, broken bool) {
+	if c.Text != "" {
+		c.Text += "; "
+	}
+	c.Text += text
+	if broken {
+		c.Status, c.Severity = Broken, detect.Error
+	}
+}
+
+// Broken says that it could not be judged, or not in full; err may be nil where Note has
+// said why.
+func (c *Check) Broken(err error) {
+	c.Status, c.Severity = Broken, detect.Error
+	if err != nil && !strings.Contains(c.Text, err.Error()) {
+		c.Note(err.Error(), true)
+	}
+	if c.Text == "" {
+		c.Text = "interrupted"
 	}
 }

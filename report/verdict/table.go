@@ -98,12 +98,19 @@ func (t *table) checks(l []Check) {
 }
 
 func (t *table) result(c *Check, x *Result) {
-	first := "      "
-	head := report.Printable(x.line())
+	const first = "      "
 	if c.Kind == Found {
-		head = x.Severity.String() + ": " + head
+		head := first + t.Severity(x.Severity) + "  " + report.Printable(x.Subject)
+		if x.Count > 1 {
+			head += "  ×" + report.ShowCount(uint64(x.Count))
+		}
+		t.line(head)
+		if x.Text != "" {
+			t.WriteString(report.Paragraph(first+"  ", first+"  ", report.Printable(x.Text), tableWidth))
+		}
+	} else {
+		t.WriteString(report.Paragraph(first, first, report.Printable(x.line()), tableWidth))
 	}
-	t.WriteString(report.Paragraph(first, first, head, tableWidth))
 	for _, s := range []string{x.standing(), x.frames(2)} {
 		if s != "" {
 			t.WriteString(report.Paragraph(first+"  ", first+"  ", report.Printable(s), tableWidth))
