@@ -2,8 +2,6 @@ package policy
 
 import (
 	"errors"
-	"fmt"
-	"reflect"
 
 	"github.com/expr-lang/expr"
 	"github.com/expr-lang/expr/ast"
@@ -22,7 +20,13 @@ type program struct {
 	connections, transitions bool
 	byFinding                bool // it asks a connection for its findings
 	changes                  bool // it asks for transitions
+	// The same as closures, where these can do it: see compile.go. Where meant is nil,
+	// all are.
+	meant, held func(*connection) bool
 }
+
+// fast reports whether closures judge each connection.
+func (x *program) fast() bool { return x.held != nil }
 
 // A capture has millions of connections, and an expression on the whole names them all. What
 // it does with each of them is done as they come, and only what that comes to is kept: the
@@ -39,7 +43,13 @@ type part struct {
 	node    ast.Node
 	over    string // connections or transitions
 	used    bool   // it is not a part of another
+	// The same as closures, where these can do it.
+	lives   *stream[connection]
+	changes *stream[transition]
 }
+
+// fast reports whether closures work it out.
+func (x *part) fast() bool { return x.lives != nil || x.changes != nil }
 
 // partKind says how what pieces come to is put together.
 type partKind uint8
@@ -104,7 +114,30 @@ func (a *Assertion) compile(s *source) error {
 		*x.to = p
 		a.program.byFinding = a.program.byFinding || a.Each == Connections && m.names["findings"]
 	}
+	if a.Each == Connections {
+		a.program.meant, a.program.held = closures(a.Where, a.Expect)
+	}
 	return nil
+}
+
+// closures are the expressions of an assertion on each connection; held is nil if they
+// cannot be made of both.
+func closures(where, expect string) (meant, held func(*connection) bool) {
+	c := &scope[connection]{fields: connectionFields, bare: true}
+	if where != "" {
+		t, err := parser.Parse(where)
+		if err != nil {
+			return nil, nil
+		}
+		if meant = c.test(t.Node); meant == nil {
+			return nil, nil
+		}
+	}
+	t, err := parser.Parse(expect)
+	if err != nil {
+		return nil, nil
+	}
+	return meant, c.test(t.Node)
 }
 
 func compileExpr(src string, options ...expr.Option) (*vm.Program, error) {
@@ -143,6 +176,11 @@ func (a *Assertion) compileWhole(s *source) error {
 		// The text again: it was right within the whole.
 		if x.program, err = compileExpr(x.node.String(), expr.Env(piece{})); err != nil {
 			return s.inExpr(a.expect, err)
+		}
+		if x.over == "connections" {
+			x.lives = streamOf(x, connectionFields)
+		} else {
+			x.changes = streamOf(x, transitionFields)
 		}
 		p.parts = append(p.parts, x)
 	}
@@ -245,87 +283,4 @@ func (m *mention) Visit(n *ast.Node) {
 			m.fields[p.Value] = true
 		}
 	}
-}
-
-// gathered is what the pieces of a part came to.
-type gathered struct {
-	sum     float64
-	is      bool
-	floats  []float64
-	ints    []int
-	others  []any
-	another bool // not all are numbers of one kind
-}
-
-func (g *gathered) begin(k partKind) { g.is = k == partAll }
-
-// add takes what one piece came to.
-func (g *gathered) add(k partKind, v any) error {
-	switch k {
-	case partSum:
-		x, ok := number(v)
-		if !ok {
-			return fmt.Errorf("%v is not a number", v)
-		}
-		g.sum += x
-		return nil
-	case partAll, partAny:
-		x, _ := v.(bool)
-		if k == partAll {
-			g.is = g.is && x
-		} else {
-			g.is = g.is || x
-		}
-		return nil
-	}
-	l := reflect.ValueOf(v)
-	for i := range l.Len() {
-		g.append(l.Index(i).Interface())
-	}
-	return nil
-}
-
-func (g *gathered) append(v any) {
-	switch x := v.(type) {
-	case float64:
-		if !g.another && g.ints == nil {
-			g.floats = append(g.floats, x)
-			return
-		}
-	case int:
-		if !g.another && g.floats == nil {
-			g.ints = append(g.ints, x)
-			return
-		}
-	}
-	if !g.another {
-		g.another = true
-		for _, x := range g.floats {
-			g.others = append(g.others, x)
-		}
-		for _, x := range g.ints {
-			g.others = append(g.others, x)
-		}
-		g.floats, g.ints = nil, nil
-	}
-	g.others = append(g.others, v)
-}
-
-func (g *gathered) value(x *part) any {
-	switch {
-	case x.whole():
-		return int(g.sum)
-	case x.kind == partSum:
-		return g.sum
-	case x.kind != partList:
-		return g.is
-	case g.floats != nil:
-		return g.floats
-	case g.ints != nil:
-		return g.ints
-	}
-	if g.others == nil {
-		return []any{}
-	}
-	return g.others
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/expr-lang/expr/vm"
 
@@ -18,37 +19,24 @@ import (
 type Run struct {
 	p       *Policy
 	terms   *Terms
-	lives   []*connection // of the piece at hand
-	changes []*transition
+	job     *job // takes what comes; nil if none is at hand
 	jobs    chan *job
+	free    []*job
 	order   []*job // that are at work, the oldest first
 	results []AssertionResult
-	parts   [][]gathered // by assertion
-	all     all          // where an expression needs all of it
+	named   []atomic.Bool // by assertion: enough of those that fail are named
+	parts   [][]gathered  // by assertion
+	all     all           // where an expression needs all of it
 	err     error
 }
 
-const (
-	// pieceSize is how many connections or transitions make a piece.
-	pieceSize = 512
-	// failingMost is how many failing connections are named.
-	failingMost = 20
-)
-
-// job is one piece, and what it comes to.
-type job struct {
-	piece
-	done    chan struct{}
-	matched []int // by assertion
-	failed  []int
-	failing [][]*connection
-	parts   [][]any
-	err     error
-}
+// failingMost is how many failing connections are named, where Terms do not say.
+const failingMost = 20
 
 // NewRun begins one with n goroutines.
 func (p *Policy) NewRun(t *Terms, n int) *Run {
-	r := &Run{p: p, terms: t, jobs: make(chan *job, 2*n)}
+	n = max(1, n)
+	r := &Run{p: p, terms: t, jobs: make(chan *job, 2*n), named: make([]atomic.Bool, len(p.Assert))}
 	for _, a := range p.Assert {
 		r.results = append(r.results, AssertionResult{Assertion: a})
 		g := make([]gathered, len(a.program.parts))
@@ -59,10 +47,17 @@ func (p *Policy) NewRun(t *Terms, n int) *Run {
 		}
 		r.parts = append(r.parts, g)
 	}
-	for range max(1, n) {
-		go p.work(r.jobs)
+	for range n {
+		go r.work()
 	}
 	return r
+}
+
+func (r *Run) failing() int {
+	if r.terms.Failing == 0 {
+		return failingMost
+	}
+	return r.terms.Failing
 }
 
 // Needs says what of a capture the policy asks for: connections at all, those with the
@@ -79,131 +74,106 @@ func (p *Policy) Needs() (connections, withFindings, transitions bool) {
 
 // Connection takes note of a connection.
 func (r *Run) Connection(c *report.Conn) {
-	x := new(connection)
-	*x = connection(*c.Record())
-	x.Findings = slices.Clone(c.Findings)
-	if r.lives = append(r.lives, x); len(r.lives) == pieceSize {
+	j := r.at()
+	j.lives = append(j.lives, *c.Life)
+	var ids []string
+	if len(c.Findings) > 0 {
+		ids = slices.Clone(c.Findings)
+	}
+	if j.ids = append(j.ids, ids); len(j.lives) == pieceSize {
 		r.send()
 	}
 }
 
 // Transition takes note of a transition.
 func (r *Run) Transition(t *tracker.Transition) {
-	x := new(transition)
-	x.fill(t)
-	if r.changes = append(r.changes, x); len(r.changes) == pieceSize {
+	j := r.at()
+	if j.changes = append(j.changes, *t); len(j.changes) == pieceSize {
 		r.send()
 	}
 }
 
-// send has a piece worked out.
+// at is the job that takes what comes.
+func (r *Run) at() *job {
+	if r.job == nil {
+		if n := len(r.free); n > 0 {
+			r.job, r.free = r.free[n-1], r.free[:n-1]
+		} else {
+			r.job = r.p.newJob()
+		}
+	}
+	return r.job
+}
+
+// send has a piece worked out, and gathers what others came to.
 func (r *Run) send() {
-	if len(r.lives)+len(r.changes) == 0 {
+	if r.job == nil {
 		return
 	}
-	j := &job{piece: piece{r.lives, r.changes}, done: make(chan struct{})}
-	r.lives, r.changes = nil, nil
-	r.jobs <- j
-	r.order = append(r.order, j)
+	r.jobs <- r.job
+	r.order = append(r.order, r.job)
+	r.job = nil
 	for len(r.order) > 0 {
 		select {
 		case <-r.order[0].done:
-			r.gather(r.order[0])
-			r.order = r.order[1:]
-			continue
 		default:
+			if len(r.order) <= 2*cap(r.jobs) {
+				return
+			}
+			<-r.order[0].done
 		}
-		if len(r.order) <= 2*cap(r.jobs) {
-			return
-		}
-		<-r.order[0].done
+		r.next()
 	}
+}
+
+// next gathers what the oldest job came to, which is done.
+func (r *Run) next() {
+	j := r.order[0]
+	r.order = slices.Delete(r.order, 0, 1)
+	r.gather(j)
+	j.reset()
+	r.free = append(r.free, j)
 }
 
 // gather adds what a piece came to.
 func (r *Run) gather(j *job) {
-	if j.err != nil && r.err == nil {
-		r.err = j.err
-	}
 	if j.err != nil {
+		if r.err == nil {
+			r.err = j.err
+		}
 		return
 	}
-	keep := [2]bool{}
+	keepLives, keepChanges := false, false
 	for i, a := range r.p.Assert {
 		x := &r.results[i]
 		x.Matched += j.matched[i]
 		x.Failed += j.failed[i]
 		for _, c := range j.failing[i] {
-			if len(x.Failing) < failingMost {
-				rec := report.Record(*c)
-				x.Failing = append(x.Failing, Failing{Connection: &rec})
+			if len(x.Failing) < r.failing() {
+				x.Failing = append(x.Failing, Failing{Connection: c})
 			}
 		}
+		r.named[i].Store(len(x.Failing) == r.failing())
 		for k, y := range a.program.parts {
-			if y == nil {
-				continue
-			}
-			if err := r.parts[i][k].add(y.kind, j.parts[i][k]); err != nil && r.err == nil {
-				r.err = fmt.Errorf("assertion %q: %w", a.Name, err)
+			switch {
+			case y == nil:
+			case y.fast():
+				r.parts[i][k].tally(y.kind, &j.tallies[i][k])
+			default:
+				if err := r.parts[i][k].add(y.kind, j.values[i][k]); err != nil && r.err == nil {
+					r.err = fmt.Errorf("assertion %q: %w", a.Name, err)
+				}
 			}
 		}
-		keep[0] = keep[0] || a.program.connections
-		keep[1] = keep[1] || a.program.transitions
+		keepLives = keepLives || a.program.connections
+		keepChanges = keepChanges || a.program.transitions
 	}
-	if keep[0] {
+	if keepLives {
 		r.all.Connections = append(r.all.Connections, j.Connections...)
 	}
-	if keep[1] {
+	if keepChanges {
 		r.all.Transitions = append(r.all.Transitions, j.Transitions...)
 	}
-}
-
-// work works out pieces until there are no more.
-func (p *Policy) work(jobs <-chan *job) {
-	var m vm.VM
-	for j := range jobs {
-		j.matched, j.failed = make([]int, len(p.Assert)), make([]int, len(p.Assert))
-		j.failing, j.parts = make([][]*connection, len(p.Assert)), make([][]any, len(p.Assert))
-		for i, a := range p.Assert {
-			if err := j.judge(&m, i, a); err != nil && j.err == nil {
-				j.err = fmt.Errorf("assertion %q: %w", a.Name, err)
-			}
-		}
-		close(j.done)
-	}
-}
-
-func (j *job) judge(m *vm.VM, i int, a *Assertion) error {
-	x := a.program
-	j.parts[i] = make([]any, len(x.parts))
-	for k, y := range x.parts {
-		if y == nil {
-			continue
-		}
-		v, err := m.Run(y.program, j.piece)
-		if err != nil {
-			return err
-		}
-		j.parts[i][k] = v
-	}
-	if a.Each != Connections {
-		return nil
-	}
-	for _, c := range j.Connections {
-		ok, held, err := x.holds(m, c)
-		switch {
-		case err != nil:
-			return err
-		case !ok:
-			continue
-		case !held:
-			if j.failed[i]++; len(j.failing[i]) < failingMost {
-				j.failing[i] = append(j.failing[i], c)
-			}
-		}
-		j.matched[i]++
-	}
-	return nil
 }
 
 // holds reports whether one is meant, and if so, whether it is as expected.
@@ -229,9 +199,9 @@ func (x *program) holds(m *vm.VM, env any) (meant, held bool, err error) {
 // what it cannot work with.
 func (r *Run) End(f *report.Final) (*Verdict, error) {
 	r.send()
-	for _, j := range r.order {
-		<-j.done
-		r.gather(j)
+	for len(r.order) > 0 {
+		<-r.order[0].done
+		r.next()
 	}
 	close(r.jobs)
 	r.all.Capture = new(whole)
@@ -276,7 +246,7 @@ func (r *Run) eachFinding(m *vm.VM, x *AssertionResult, found []detect.Finding) 
 			continue
 		}
 		if x.Matched++; !held {
-			if x.Failed++; len(x.Failing) < failingMost {
+			if x.Failed++; len(x.Failing) < r.failing() {
 				x.Failing = append(x.Failing, Failing{Finding: found[i].Worded()})
 			}
 		}
