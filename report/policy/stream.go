@@ -64,29 +64,29 @@ func streamOf[T any](x *part, fields map[string]value[T]) *stream[T] {
 	if b.Name == "len" || b.Name == "sum" {
 		return s.counted(c, b)
 	}
-	var ok2 func(*T) bool
+	var holds func(*T) bool
 	switch {
 	case len(b.Arguments) == 2:
-		ok2 = c.test(b.Arguments[1])
+		holds = c.test(b.Arguments[1])
 	case b.Name == "count" && c.mapped != nil && c.mapped.kind == kindBool:
-		ok2 = c.mapped.b
+		holds = c.mapped.b
 	}
-	if ok2 == nil {
+	if holds == nil {
 		return nil
 	}
 	switch b.Name {
 	case "count":
 		s.take = func(t *T, to *tally) {
-			if ok2(t) {
+			if holds(t) {
 				to.n++
 			}
 		}
 	case "all":
-		s.take = func(t *T, to *tally) { to.is = to.is && ok2(t) }
+		s.take = func(t *T, to *tally) { to.is = to.is && holds(t) }
 	case "none":
-		s.take = func(t *T, to *tally) { to.is = to.is && !ok2(t) }
+		s.take = func(t *T, to *tally) { to.is = to.is && !holds(t) }
 	case "any":
-		s.take = func(t *T, to *tally) { to.is = to.is || ok2(t) }
+		s.take = func(t *T, to *tally) { to.is = to.is || holds(t) }
 	default:
 		return nil
 	}

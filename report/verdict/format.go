@@ -29,7 +29,7 @@ var Formats = []*Format{
 	{"json", "one JSON object; a --baseline for later runs", writeJSON},
 	{"junit", "test cases in XML, for Jenkins and GitLab", writeJUnit},
 	{"sarif", "SARIF 2.1.0, for code scanning", writeSARIF},
-	{"github", "annotations of GitHub's runner; all in the step's summary", writeGitHub},
+	{"github", "GitHub's annotations, and its step summary", writeGitHub},
 	{"markdown", "a page for a comment", writeMarkdown},
 }
 
