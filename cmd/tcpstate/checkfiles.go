@@ -52,27 +52,34 @@ func gather(words []string) (l []target) {
 	return l
 }
 
-// globbed is filepath.Glob for what is no file itself.
+// globbed is filepath.Glob for what is no file itself; as in a shell, * stands for no
+// point at the beginning.
 func globbed(w string) []string {
 	if _, err := os.Lstat(w); err == nil || w == "-" {
 		return []string{w}
 	}
-	if l, err := filepath.Glob(w); err == nil && len(l) > 0 {
-		slices.Sort(l)
-		return l
+	l, err := filepath.Glob(w)
+	hidden := func(p string) bool { return strings.HasPrefix(filepath.Base(p), ".") }
+	if !hidden(w) {
+		l = slices.DeleteFunc(l, hidden)
 	}
-	return []string{w}
+	if err != nil || len(l) == 0 {
+		return []string{w}
+	}
+	slices.Sort(l)
+	return l
 }
 
 // capturesIn finds the captures in a directory and those below it, in the order of their
 // names. What begins with a point is left out, as a shell would; links to directories
 // are not followed.
 func capturesIn(dir string) (l []string, err error) {
-	err = filepath.WalkDir(dir, func(p string, d fs.DirEntry, err error) error {
+	root := dir + string(filepath.Separator) + "." // dir itself may be a link
+	err = filepath.WalkDir(root, func(p string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return err
-		case p != dir && strings.HasPrefix(d.Name(), "."):
+		case p != root && strings.HasPrefix(d.Name(), "."):
 			if d.IsDir() {
 				return fs.SkipDir
 			}

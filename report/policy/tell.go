@@ -182,7 +182,7 @@ func connectionResult(c *report.Record) verdict.Result {
 	if c.Close.By != "" {
 		text += " by " + c.Close.By
 	}
-	if c.Close.Reset != "" {
+	if c.Close.Reset != "" && c.Close.Reset != c.Close.Kind {
 		text += " (" + c.Close.Reset + ")"
 	}
 	text += ", " + report.ShowSpan(c.Duration)

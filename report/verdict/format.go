@@ -33,9 +33,6 @@ var Formats = []*Format{
 	{"markdown", "a page for a comment", writeMarkdown},
 }
 
-// Summary writes what belongs into the file that $GITHUB_STEP_SUMMARY names.
-func Summary(w io.Writer, r *Run, o *Options) error { return writeMarkdown(w, r, o) }
-
 // FindFormat returns the format of that name, or nil.
 func FindFormat(name string) *Format {
 	for _, f := range Formats {

@@ -2,12 +2,41 @@ package verdict
 
 import (
 	"bufio"
+	"bytes"
 	"fmt"
 	"io"
 	"strings"
 
 	"tcpstate/report"
 )
+
+// summaryMost is how much GitHub takes of one step's summary, less what other commands of
+// the step may have written.
+const summaryMost = 1<<20 - 1<<16
+
+// Summary writes what belongs into the file that $GITHUB_STEP_SUMMARY names: the page, and
+// if that is too much, what failed, as far as there is room.
+func Summary(w io.Writer, r *Run, o *Options) error {
+	var page bytes.Buffer
+	if err := writeMarkdown(&page, r, o); err != nil {
+		return err
+	}
+	if page.Len() > summaryMost {
+		failed := *o
+		failed.Quiet = true
+		page.Reset()
+		if err := writeMarkdown(&page, r, &failed); err != nil {
+			return err
+		}
+	}
+	text := page.Bytes()
+	if len(text) > summaryMost {
+		text = text[:summaryMost]
+		text = append(text[:bytes.LastIndexByte(text, '\n')+1], "\nThere is no room for more.\n"...)
+	}
+	_, err := w.Write(text)
+	return err
+}
 
 // writeMarkdown writes a page for a comment on a change, or for the summary of a step: a
 // table of the captures, and below it what each of them shows that is worth telling.

@@ -29,14 +29,18 @@ type (
 		Invocations []sarifInvocation `json:"invocations"`
 		Artifacts   []sarifArtifact   `json:"artifacts"`
 		Results     []sarifResult     `json:"results"`
+		// What the specification takes for given, for readers that do not.
+		Language string   `json:"language"`
+		Newlines []string `json:"newlineSequences"`
 	}
 	sarifTool struct {
 		Driver sarifDriver `json:"driver"`
 	}
 	sarifDriver struct {
-		Name    string      `json:"name"`
-		Version string      `json:"version,omitempty"`
-		Rules   []sarifRule `json:"rules"`
+		Name     string      `json:"name"`
+		Version  string      `json:"version,omitempty"`
+		Language string      `json:"language"`
+		Rules    []sarifRule `json:"rules"`
 	}
 	sarifRule struct {
 		ID      string       `json:"id"`
@@ -114,7 +118,8 @@ type (
 )
 
 const (
-	sarifSchema = "https://json.schemastore.org/sarif-2.1.0.json"
+	sarifSchema   = "https://json.schemastore.org/sarif-2.1.0.json"
+	sarifLanguage = "en-US"
 	// fingerprint names the way that fingerprints are made: from the capture's name without
 	// its folder, the rule and the subject, so that it is the same when frames move.
 	fingerprint = "captureRuleSubject/v1"
@@ -124,8 +129,8 @@ const (
 )
 
 func writeSARIF(w io.Writer, r *Run, o *Options) error {
-	run := sarifRun{Tool: sarifTool{sarifDriver{Name: "tcpstate", Version: o.Version}}, Automation: sarifAutomation{"tcpstate/" + r.Command + "/"},
-		Artifacts: []sarifArtifact{}, Results: []sarifResult{}}
+	run := sarifRun{Tool: sarifTool{sarifDriver{Name: "tcpstate", Version: o.Version, Language: sarifLanguage}}, Automation: sarifAutomation{"tcpstate/" + r.Command + "/"},
+		Artifacts: []sarifArtifact{}, Results: []sarifResult{}, Language: sarifLanguage, Newlines: []string{"\r\n", "\n"}}
 	x := &sarifWriter{run: &run, r: r, o: o, rules: map[string]int{}}
 	x.rule()
 	inv := sarifInvocation{Successful: true}
