@@ -257,6 +257,7 @@ func (j *court) analyse(c *cli, f *flags, t *target, input *verdict.Check) (fina
 	}
 	var wrong error
 	run := j.policy.NewRun(j.terms(t.name), f.workers)
+	defer run.Stop()
 	format := run.Format(func(x *report.Final, y *policy.Verdict, err error) { final, v, wrong = x, y, err })
 	opts := f.report
 	opts.Outputs, opts.Zone = []report.Output{{Format: format, Parts: format.Parts, W: io.Discard}}, time.Local

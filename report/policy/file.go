@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -217,11 +217,12 @@ func (s *source) fields(n *yaml.Node, what string, known map[string]func(*yaml.N
 	return nil
 }
 
-// text reads a word or a sentence.
-func (s *source) text(to *string, what string) func(*yaml.Node) error {
+// text reads a word or a sentence. What YAML takes for something else is one if it is among
+// other.
+func (s *source) text(to *string, what string, other ...string) func(*yaml.Node) error {
 	return func(n *yaml.Node) error {
-		if n.Kind != yaml.ScalarNode || n.Tag == "!!null" {
-			return s.of(n, "%s is a text", what)
+		if tag := n.ShortTag(); n.Kind != yaml.ScalarNode || tag != "!!str" && !slices.Contains(other, tag) {
+			return s.of(n, "%s is a text; set it in quotes", what)
 		}
 		if *to = n.Value; strings.TrimSpace(n.Value) == "" {
 			return s.of(n, "%s is empty", what)
@@ -253,7 +254,7 @@ func (p *Policy) read(n *yaml.Node) error {
 	version := false
 	err := s.fields(n, "the policy", map[string]func(*yaml.Node) error{
 		"version": func(n *yaml.Node) error {
-			if version = n.Value == "1"; !version {
+			if version = n.Value == "1" && n.ShortTag() == "!!int"; !version {
 				return s.of(n, "this program knows version 1 of policies")
 			}
 			return nil
@@ -360,7 +361,7 @@ func (p *Policy) assertion(n *yaml.Node) error {
 		"expect": a.expect.expression(s, &a.Expect, "expect"),
 		"at_least": func(n *yaml.Node) (err error) {
 			atLeast = n
-			if a.AtLeast, err = strconv.Atoi(n.Value); err != nil || a.AtLeast < 0 {
+			if a.AtLeast, err = strconv.Atoi(n.Value); err != nil || a.AtLeast < 0 || n.ShortTag() != "!!int" {
 				return s.of(n, "at_least is a number from 0 up")
 			}
 			return nil
@@ -384,7 +385,7 @@ func (p *Policy) assertion(n *yaml.Node) error {
 
 // expression reads the text of an expression and keeps where it stands.
 func (p *place) expression(s *source, to *string, what string) func(*yaml.Node) error {
-	read := s.text(to, what)
+	read := s.text(to, what, "!!bool")
 	return func(n *yaml.Node) error {
 		p.node = n
 		return read(n)
@@ -402,6 +403,3 @@ func keys(known map[string]func(*yaml.Node) error) string {
 	}
 	return strings.Join(l, ", ")
 }
-
-// Base is the policy's name without its folder.
-func (p *Policy) Base() string { return path.Base(p.file.name) }

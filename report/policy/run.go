@@ -28,6 +28,7 @@ type Run struct {
 	parts   [][]gathered  // by assertion
 	all     all           // where an expression needs all of it
 	err     error
+	over    bool
 }
 
 // failingMost is how many failing connections are named, where Terms do not say.
@@ -203,7 +204,7 @@ func (r *Run) End(f *report.Final) (*Verdict, error) {
 		<-r.order[0].done
 		r.next()
 	}
-	close(r.jobs)
+	r.Stop()
 	r.all.Capture = new(whole)
 	r.all.Capture.fill(f)
 	r.all.Summary = r.all.Capture
@@ -270,6 +271,14 @@ func (r *Run) once(m *vm.VM, x *AssertionResult, parts []gathered) error {
 		x.Failed = 1
 	}
 	return nil
+}
+
+// Stop ends a run that nobody asks for its verdict.
+func (r *Run) Stop() {
+	if !r.over {
+		r.over = true
+		close(r.jobs)
+	}
 }
 
 // conclude says whether it passed, and why not.
