@@ -270,6 +270,9 @@ func (j *court) analyse(c *cli, f *flags, t *target, input *verdict.Check) (fina
 	}
 	for i := range last.stats.Damage {
 		d := &last.stats.Damage[i]
+		if last.interrupted && d.Cut {
+			continue // we cut it ourselves
+		}
 		input.Note(damageText(d), !(d.Cut && f.truncated))
 	}
 	return final, v, c.verdict(f, last)
