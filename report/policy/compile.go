@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"net/netip"
 	"regexp"
 	"slices"
 	"strings"
@@ -104,6 +105,8 @@ func (c *scope[T]) compile(n ast.Node) value[T] {
 		return c.binary(x)
 	case *ast.ConditionalNode:
 		return c.choice(x)
+	case *ast.CallNode:
+		return c.call(x)
 	case *ast.BuiltinNode:
 		if x.Name == "len" && len(x.Arguments) == 1 {
 			if l := c.compile(x.Arguments[0]); l.kind == kindList {
@@ -120,6 +123,27 @@ func (c *scope[T]) test(n ast.Node) func(*T) bool {
 		return v.b
 	}
 	return nil
+}
+
+// call is in_net with a network that is written out.
+func (c *scope[T]) call(n *ast.CallNode) (v value[T]) {
+	name, ok := n.Callee.(*ast.IdentifierNode)
+	if !ok || name.Value != "in_net" || len(n.Arguments) != 2 {
+		return v
+	}
+	network, ok := n.Arguments[1].(*ast.StringNode)
+	addr := c.compile(n.Arguments[0])
+	if !ok || addr.kind != kindString {
+		return v
+	}
+	prefix, err := netip.ParsePrefix(network.Value)
+	if err != nil {
+		return v // the machine says so
+	}
+	return truth(func(t *T) bool {
+		a, err := netip.ParseAddr(addr.s(t))
+		return err == nil && prefix.Contains(a)
+	})
 }
 
 func (c *scope[T]) unary(n *ast.UnaryNode) (v value[T]) {

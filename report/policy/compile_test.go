@@ -172,6 +172,9 @@ func (w *writer) test(depth int) string {
 	case 7:
 		return w.pick(w.field(kindString), w.field(kindFloat), w.dot+"time_wait") + w.pick(" == nil", " != nil")
 	}
+	if w.rnd.IntN(3) == 0 {
+		return "in_net(" + w.text() + `, "10.0.0.0/28")`
+	}
 	return "len(" + w.field(kindList) + ")" + order + w.pick("0", "1")
 }
 

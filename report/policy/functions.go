@@ -3,6 +3,7 @@ package policy
 import (
 	"fmt"
 	"math"
+	"net/netip"
 	"slices"
 
 	"github.com/expr-lang/expr"
@@ -51,9 +52,26 @@ func quantile(v []float64, q float64) float64 {
 	return v[i] + (at-float64(i))*(v[i+1]-v[i])
 }
 
+// inNet reports whether an address, as records have it, lies in a network: in_net(client.addr,
+// "10.0.0.0/8").
+func inNet(addr, network string) (bool, error) {
+	n, err := netip.ParsePrefix(network)
+	if err != nil {
+		return false, fmt.Errorf("in_net: %q is no network; give it as 10.0.0.0/8", network)
+	}
+	a, err := netip.ParseAddr(addr)
+	return err == nil && n.Contains(a), nil
+}
+
+// ours reports whether a function is one that functions adds.
+func ours(name string) bool { return aggregates[name] != nil || name == "quantile" || name == "in_net" }
+
 // functions are what expressions may call beside the library's own.
 func functions() []expr.Option {
 	var o []expr.Option
+	o = append(o, expr.Function("in_net", func(params ...any) (any, error) {
+		return inNet(params[0].(string), params[1].(string))
+	}, new(func(string, string) bool)))
 	for name, f := range aggregates {
 		o = append(o, expr.DisableBuiltin(name), expr.Function(name, func(params ...any) (any, error) {
 			v, err := numbers(params)

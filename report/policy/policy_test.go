@@ -91,6 +91,8 @@ assert:
   - { name: "holds: a predicate that looks outside", expect: "count(connections, .duration <= capture.quality.span) == len(connections)" }
   - { name: "holds: sum", expect: "sum(map(connections, .client.bytes)) > 0 and sum(map(connections, .client.bytes)) == len(connections) * mean(map(connections, .client.bytes))" }
   - { name: "holds: ports", expect: "all(map(connections, .server.port), # == 8080)" }
+  - { name: "holds: networks", each: connections, expect: "in_net(client.addr, '10.99.0.0/24') and not in_net(server.addr, '10.99.0.2/31')  or server.addr == '10.99.0.2'" }
+  - { name: "holds: networks of the whole", expect: "count(connections, in_net(.client.addr, '10.99.0.0/24')) == len(connections)" }
   - { name: "holds: two lists", expect: "max(map(connections, .server.bytes)) >= median(map(connections, .server.bytes))" }
 `
 	var one *Verdict

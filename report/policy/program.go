@@ -257,7 +257,7 @@ type purity struct{ pure bool }
 func (p *purity) Visit(n *ast.Node) {
 	switch x := (*n).(type) {
 	case *ast.IdentifierNode:
-		p.pure = p.pure && (aggregates[x.Value] != nil || x.Value == "quantile")
+		p.pure = p.pure && ours(x.Value)
 	case *ast.VariableDeclaratorNode:
 		p.pure = false
 	case *ast.PointerNode:

@@ -215,6 +215,8 @@ func (x *sarifWriter) place(f *File) (l []sarifLocation) {
 			names = f.Names
 		}
 	}
+	// Code scanning wants a line, though a capture has none.
+	first := &sarifRegion{1}
 	for _, n := range names {
 		u := fileURI(n)
 		i := 0
@@ -224,7 +226,7 @@ func (x *sarifWriter) place(f *File) (l []sarifLocation) {
 		if i == len(x.run.Artifacts) {
 			x.run.Artifacts = append(x.run.Artifacts, sarifArtifact{sarifURI{URI: u}})
 		}
-		l = append(l, sarifLocation{Physical: sarifPhysical{Artifact: sarifURI{u, &i}}})
+		l = append(l, sarifLocation{Physical: sarifPhysical{Artifact: sarifURI{u, &i}, Region: first}})
 	}
 	return l
 }
