@@ -34,3 +34,7 @@ func Plural(n uint64, one string) string { return plural(n, one) }
 // ShowSpan writes a duration in seconds with three significant digits, or as minutes and
 // hours where it is long; "-" for NaN.
 func ShowSpan(seconds float64) string { return showSpan(seconds) }
+
+// EvidenceLine names the frames of the first connections: frames 1, 2 (connection 0);
+// 3, 4 (connection 1); 18 connections more. "" if there are none.
+func EvidenceLine(e *detect.Evidence) string { return evidenceLine(e) }

@@ -141,7 +141,10 @@ func CompileExpr(src string, options ...expr.Option) (*vm.Program, error) {
 	return nil, x
 }
 
-// Match evaluates the expression.
+// Clone returns the same expression for another goroutine.
+func (w *Where) Clone() *Where { return &Where{prog: w.prog, src: w.src, findings: w.findings} }
+
+// Match evaluates the expression. One goroutine at a time may call it.
 func (w *Where) Match(r *Record) (bool, error) {
 	v, err := w.vm.Run(w.prog, (*whereEnv)(r))
 	if err != nil {
