@@ -30,9 +30,10 @@ var knows = map[string][]string{
 	"report":         {"reassembly", "capture", "tracker", "report/detect"},
 	"report/verdict": {"report", "report/detect"},
 	"report/policy":  {"tracker", "report", "report/detect", "report/verdict"},
+	"report/compare": {"tracker", "report", "report/detect", "report/verdict"},
 	"report/screen":  {"capture", "tracker", "report", "report/detect"},
 	"report/metrics": {"capture", "tracker", "report", "report/detect"},
-	"cmd/tcpstate":   {"reassembly", "capture", "tracker", "report", "report/detect", "report/policy", "report/verdict", "report/screen", "report/metrics"},
+	"cmd/tcpstate":   {"reassembly", "capture", "tracker", "report", "report/detect", "report/policy", "report/verdict", "report/compare", "report/screen", "report/metrics"},
 }
 
 // keepers are the only places that may import a library, and what lies below
