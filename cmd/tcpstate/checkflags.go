@@ -45,7 +45,7 @@ func isCheck(f *flags, fs *pflag.FlagSet) bool {
 
 // words are the arguments that are no flags, without the command's name.
 func (f *flags) words(fs *pflag.FlagSet) []string {
-	if f.check.on {
+	if f.check.on || f.diff {
 		return fs.Args()[1:]
 	}
 	return fs.Args()

@@ -44,7 +44,8 @@ type flags struct {
 	narrow     string // --finding, for -w; "" for none
 
 	check    checkFlags
-	verdicts []verdictOutput // of check
+	diff     bool            // tcpstate diff OLD NEW
+	verdicts []verdictOutput // of check and diff
 
 	outputs   []outputSpec
 	report    report.Options // without Outputs
@@ -151,6 +152,9 @@ func parseFlags(args []string) (*flags, error) {
 	}
 	f.check.on = isCheck(f, fs)
 	steps := []func(*flags, *raw, *pflag.FlagSet) error{checkInput, checkLive, checkWrite, checkSelection, checkTimers, checkBounds, checkFindings, checkReport, checkCheck, checkOutputs}
+	if f.diff = isDiff(f, r, fs); f.diff {
+		steps = append([]func(*flags, *raw, *pflag.FlagSet) error{checkDiff}, steps...)
+	}
 	if isCatalogue(f, r, fs) {
 		steps = []func(*flags, *raw, *pflag.FlagSet) error{checkCatalogue, checkReport, checkOutputs}
 	}

@@ -71,6 +71,8 @@ func (c *cli) main(args []string) error {
 		return c.catalogue(f)
 	case f.check.on:
 		return c.check(f)
+	case f.diff:
+		return c.diff(f)
 	case f.iface != "":
 		return c.sniff(f)
 	}

@@ -25,7 +25,7 @@ type outputSpec struct {
 
 // checkOutputs reads -o and --show, and what goes with them.
 func checkOutputs(f *flags, r *raw, flagSet *pflag.FlagSet) error {
-	if f.check.on {
+	if f.check.on || f.diff {
 		return checkVerdicts(f, r, flagSet)
 	}
 	if len(r.outputs) == 0 {
