@@ -73,7 +73,13 @@ func (x *diffSide) read(c *cli, f *flags, name string, intr *interrupts) error {
 	}
 	defer in.close()
 	if in.report {
-		if x.side, err = compare.Read(bufio.NewReaderSize(in.r, 1<<20)); err != nil {
+		r := &endable{r: in.r, end: intr.ended}
+		if x.side, err = compare.Read(bufio.NewReaderSize(r, 1<<20)); err != nil {
+			select {
+			case <-intr.ended:
+				return statusError{code: exitInterrupted}
+			default:
+			}
 			return statusError{exitDamaged, fmt.Errorf("%s: %w", report.Printable(name), err)}
 		}
 		x.side.Name = name

@@ -29,6 +29,7 @@ there and how sure that is
   tcpstate [flags] -r FILE [-r FILE...] [FILTER]  the same, tcpdump's way
   tcpstate [flags] -i IFACE [FILTER]              live until interrupted, then report
   tcpstate check [flags] FILE|DIR|GLOB...         judge each capture by a policy
+  tcpstate diff [flags] OLD NEW                   what changed between two captures
   tcpstate findings [ID]                          what can be found, or all about one
 
 FILE is pcap or pcapng, plain or compressed with gzip or zstd; "-" is standard
@@ -36,7 +37,7 @@ input. Several files are one capture, merged in time order. FILTER is a pcap
 filter expression. A state with ? is presumed: the segment that causes it was
 seen on its way. One with ~ elapsed: a timer ran out. A finding says what is
 wrong, with the frames that prove it. (A file called findings is ./findings, one
-called check ./check.)
+called check or diff ./check or ./diff.)
 
 Input
   -r, --read FILE             read FILE ("-" is standard input); may be repeated
@@ -116,6 +117,14 @@ Verdicts (tcpstate check)
                               known by name (pcap, pcapng, cap, also with gz or zst)
                               or by content. -o here is one of
 VERDICTS
+
+Differences (tcpstate diff)
+                              OLD and NEW are a capture each, a directory whose
+                              captures are one, or a report of -o json, which is taken
+                              as it is: what selects and what sets thresholds is for
+                              captures. --fail-on judges what appeared, and what grew
+                              by more than chance explains; -v shows what is the same,
+                              too. -o is one of those of a verdict
 
 How states end
       --os NAME               timers and client ports of linux (default), windows,

@@ -88,7 +88,7 @@ func Compare(old, new *Side, o Options) *Result {
 		number("span", Seconds, old.Span, new.Span),
 		number("connections", Count, float64(old.Connections), float64(new.Connections)),
 		number("connections per second", Rate, perSecond(old), perSecond(new)),
-		number("segments with RST", Count, float64(old.RSTs), float64(new.RSTs)),
+		number(withRST, Count, float64(old.RSTs), float64(new.RSTs)),
 	}
 	r.Close = parts(closes, old.Close, new.Close, old.Close.Sum(), new.Close.Sum(), 1)
 	r.ClosedFirst = parts(who, old.ClosedFirst, new.ClosedFirst, old.ClosedFirst.Sum(), new.ClosedFirst.Sum(), 1)
@@ -165,9 +165,9 @@ func share(a, m uint64) float64 {
 	return float64(a) / float64(m)
 }
 
-// The names of numbers on handshakes: of those that were seen whole, how many there are,
-// and how long they took.
+// Names of numbers. Of handshakes those that were seen whole are measured.
 const (
+	withRST  = "segments with RST"
 	measured = "handshakes measured"
 	p50      = "handshake p50"
 	p99      = "handshake p99"

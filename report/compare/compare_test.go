@@ -142,7 +142,7 @@ func TestJSONFollowsTheSchema(t *testing.T) {
 			}
 		}
 	}
-	for _, x := range [][2]string{{`"schema"`, `"schemas"`}, {`"significant": null`, `"significant": 1`}, {`"packets": `, `"packets": -1`}} {
+	for _, x := range [][2]string{{`"schema"`, `"schemas"`}, {`"significant":null`, `"significant":1`}, {`"packets":`, `"packets":-1`}} {
 		if broken := strings.Replace(last, x[0], x[1], 1); broken == last || check(broken) == nil {
 			t.Errorf("the schema allows %s", x[1])
 		}

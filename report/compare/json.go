@@ -2,11 +2,14 @@ package compare
 
 import (
 	"bufio"
+	"bytes"
 	"cmp"
 	_ "embed"
 	"encoding/json"
+	"errors"
 	"io"
 	"math"
+	"net/netip"
 	"strings"
 
 	"tcpstate/report"
@@ -20,24 +23,9 @@ const Schema = "tcpstate/diff/v1"
 //go:embed diff-v1.schema.json
 var SchemaJSON []byte
 
-// The document by the names of its fields. What is not known is null; `significant` is
-// null where there is no test for it.
+// The parts of the document by the names of their fields. What is not known is null;
+// `significant` is null where there is no test for it.
 type (
-	difference struct {
-		Schema   string       `json:"schema"`
-		Old      jsonSide     `json:"old"`
-		New      jsonSide     `json:"new"`
-		Warnings []text       `json:"warnings"`
-		Findings []jsonChange `json:"findings"`
-		Traffic  numbers      `json:"traffic"`
-		Close    numbers      `json:"close"`
-		First    numbers      `json:"closed_first"`
-		Resets   numbers      `json:"resets"`
-		States   numbers      `json:"states"`
-		Shake    numbers      `json:"handshake"`
-		Quality  numbers      `json:"quality"`
-		Services []jsonServed `json:"services"`
-	}
 	jsonSide struct {
 		Name        text    `json:"name"`
 		Source      string  `json:"source"` // capture or report
@@ -99,8 +87,13 @@ func (v seconds) MarshalJSON() ([]byte, error) {
 // numbers is an object in its order.
 type numbers []Number
 
-// keys are names of numbers as keys, where these are others. All others have _ for blanks.
-var keys = map[string]string{measured: "n", p50: "p50", p99: "p99"}
+// keys are the names of numbers as keys, those of the JSON records, where they differ. In
+// all others _ stands for blanks.
+var keys = map[string]string{
+	measured: "n", p50: "p50", p99: "p99", withRST: "rst_segments",
+	qualityDropped: "dropped", qualityIfDropped: "if_dropped", qualityDamage: "damage", qualitySkipped: "skipped", qualityCopies: "copies",
+	qualityBack: "time_back", qualityMidstream: "midstream", qualityFolded: "folded", qualityEvicted: "evicted",
+}
 
 // MarshalJSON uses the names.
 func (l numbers) MarshalJSON() ([]byte, error) {
@@ -139,45 +132,98 @@ func (o Odds) json() *bool {
 	return &b
 }
 
-// WriteJSON writes all that was compared as one object, also what is the same. Findings
-// below Options.Min are left out.
+// WriteJSON writes all that was compared as one object, also what is the same, a line for
+// each part, finding and service. Findings below Options.Min are left out.
 func (r *Result) WriteJSON(w io.Writer) error {
-	d := difference{Schema: Schema, Old: jsonSideOf(r.Old), New: jsonSideOf(r.New), Warnings: []text{}, Findings: []jsonChange{},
-		Traffic: r.Traffic, Close: r.Close, First: r.ClosedFirst, Resets: r.Resets, States: r.States, Shake: r.Handshake,
-		Quality: r.Quality, Services: []jsonServed{}}
+	warnings := []text{}
 	for _, s := range r.Warnings {
-		d.Warnings = append(d.Warnings, text(s))
+		warnings = append(warnings, text(s))
 	}
+	var findings []jsonChange
 	for i := range r.Findings {
 		c := &r.Findings[i]
-		d.Findings = append(d.Findings, jsonChange{Change: c.Kind.String(), Significant: c.Odds.json(), ID: text(c.ID),
+		findings = append(findings, jsonChange{Change: c.Kind.String(), Significant: c.Odds.json(), ID: text(c.ID),
 			Severity: c.part().Severity.String(), Subject: text(c.Subject), Old: c.Old.json(), New: c.New.json()})
 	}
-	for i := range r.Services {
-		s := &r.Services[i]
-		x := jsonServed{Connections: s.Connections.json(), Close: s.Close, Resets: s.Resets, Server: s.Server, Client: s.Client, Handshake: s.Handshakes}
-		if s.Others() {
-			t := text("others")
-			x.Old, x.New = &t, &t
-		}
-		if s.Old.IsValid() {
-			t := text(s.Old.String())
-			x.Old = &t
-		}
-		if s.New.IsValid() {
-			t := text(s.New.String())
-			x.New = &t
-		}
-		d.Services = append(d.Services, x)
+	o := &object{Writer: bufio.NewWriter(w)}
+	o.put("schema", Schema)
+	o.put("old", jsonSideOf(r.Old))
+	o.put("new", jsonSideOf(r.New))
+	o.put("warnings", warnings)
+	list(o, "findings", len(findings), func(i int) any { return findings[i] })
+	o.put("traffic", numbers(r.Traffic))
+	o.put("close", numbers(r.Close))
+	o.put("closed_first", numbers(r.ClosedFirst))
+	o.put("resets", numbers(r.Resets))
+	o.put("states", numbers(r.States))
+	o.put("handshake", numbers(r.Handshake))
+	o.put("quality", numbers(r.Quality))
+	list(o, "services", len(r.Services), func(i int) any { return r.Services[i].json() })
+	o.WriteString("}\n")
+	return errors.Join(o.err, o.Flush())
+}
+
+// object is written key by key.
+type object struct {
+	*bufio.Writer
+	begun bool
+	err   error // of marshalling
+}
+
+func (o *object) key(k string) {
+	if o.begun {
+		o.WriteString(",\n")
+	} else {
+		o.WriteString("{")
 	}
-	b := bufio.NewWriter(w)
-	e := json.NewEncoder(b)
+	o.begun = true
+	o.WriteString(`"` + k + `":`)
+}
+
+func (o *object) put(k string, v any) {
+	o.key(k)
+	o.value(v)
+}
+
+// value writes one without the escaping that HTML would need.
+func (o *object) value(v any) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
-	e.SetIndent("", " ")
-	if err := e.Encode(&d); err != nil {
-		return err
+	if err := e.Encode(v); err != nil {
+		o.err = err
 	}
-	return b.Flush()
+	o.Write(bytes.TrimSuffix(b.Bytes(), []byte("\n")))
+}
+
+func list(o *object, k string, n int, of func(i int) any) {
+	o.key(k)
+	o.WriteString("[")
+	for i := range n {
+		if i > 0 {
+			o.WriteString(",")
+		}
+		o.WriteString("\n")
+		o.value(of(i))
+	}
+	o.WriteString("]")
+}
+
+func (s *ServiceChange) json() jsonServed {
+	x := jsonServed{Connections: s.Connections.json(), Close: s.Close, Resets: s.Resets, Server: s.Server, Client: s.Client, Handshake: s.Handshakes}
+	for _, side := range []struct {
+		to **text
+		at netip.AddrPort
+	}{{&x.Old, s.Old}, {&x.New, s.New}} {
+		switch t := text("others"); {
+		case s.Others():
+			*side.to = &t
+		case side.at.IsValid():
+			t = text(side.at.String())
+			*side.to = &t
+		}
+	}
+	return x
 }
 
 func jsonSideOf(s *Side) jsonSide {

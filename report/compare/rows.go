@@ -10,7 +10,13 @@ import (
 )
 
 // mark stands beside what differs by more than chance explains.
-const mark = "*"
+const (
+	mark      = "*"
+	markMeans = "more than chance explains (99 %)"
+)
+
+// marked reports whether a row has the mark.
+func marked(row []string) bool { return row[len(row)-1] == mark }
 
 // tables are the numbers that differ, old beside new; with all, also those that do not.
 func (r *Result) tables(all bool, limit int) (l []verdict.Table) {

@@ -27,6 +27,11 @@ func (r *Result) Run(t *Terms, o *report.Style) *verdict.Run {
 	}
 	f := verdict.File{Name: r.New.Name, Facts: verdict.Facts{Packets: r.New.Packets, Segments: r.New.Segments, Connections: r.New.Connections,
 		Start: r.New.Start, Span: r.New.Span}, Tables: r.tables(o.Verbose, o.Limit)}
+	for i := range f.Tables {
+		if t := &f.Tables[i]; slices.ContainsFunc(t.Rows, marked) {
+			t.Title += "; " + mark + " " + markMeans
+		}
+	}
 	f.Tables = append([]verdict.Table{r.sidesTable()}, f.Tables...)
 	f.Checks = append(f.Checks, input("input", "NEW", t.NewBroken), input("baseline", "OLD", t.OldBroken))
 	for _, s := range r.Warnings {

@@ -35,19 +35,19 @@ func (r *Result) WriteTable(w io.Writer, o *report.Style) error {
 	if len(tables) == 0 {
 		t.WriteString("\nNo number differs.\n")
 	}
-	marked := false
+	some := false
 	for _, x := range tables {
 		t.WriteString("\n" + t.Bold(x.Title) + "\n")
 		for i := range x.Rows {
 			for j := range x.Rows[i] {
 				x.Rows[i][j] = report.Printable(x.Rows[i][j])
 			}
-			marked = marked || x.Rows[i][len(x.Rows[i])-1] == mark
+			some = some || marked(x.Rows[i])
 		}
 		t.WriteString(t.Grid("  ", x.Heads, x.Rows))
 	}
-	if marked {
-		t.WriteString("\n" + t.Dim(mark+" more than chance explains (99 %)") + "\n")
+	if some {
+		t.WriteString("\n" + t.Dim(mark+" "+markMeans) + "\n")
 	}
 	return t.Flush()
 }
