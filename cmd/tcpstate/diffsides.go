@@ -111,6 +111,11 @@ func (x *diffSide) analyse(c *cli, f *flags, name string, intr *interrupts) erro
 	if err = quiet(err); err != nil {
 		return err
 	}
+	select {
+	case <-intr.ended: // the input may have come to its end before follow was told
+		end.interrupted = true
+	default:
+	}
 	if x.side != nil {
 		x.side.Name, x.side.Interrupted = name, end.interrupted
 	}

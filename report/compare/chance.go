@@ -136,16 +136,32 @@ func quantile(p float64, a, b Times) Odds {
 	return odds(hiA < loB || hiB < loA)
 }
 
-// interval holds the quantile p with 99 %.
+// interval holds the quantile p with 99 %. What lies below it is binomial, which for many
+// is as good as normal.
 func interval(p float64, t Times) (lo, hi float64) {
 	n := float64(t.N)
 	half := z99 * math.Sqrt(n*p*(1-p))
-	lo, hi = math.Inf(-1), math.Inf(1)
-	if r := math.Floor(n*p - half); r >= 1 {
-		lo = t.All.At((r - 0.5) / n)
+	from, to := math.Floor(n*p-half), math.Ceil(n*p+half)+1
+	if t.N <= 200 {
+		from, to = n-rankAbove(t.N, 1-p), rankAbove(t.N, p)+1
 	}
-	if r := math.Ceil(n*p+half) + 1; r <= n {
-		hi = t.All.At((r - 0.5) / n)
+	lo, hi = math.Inf(-1), math.Inf(1)
+	if from >= 1 {
+		lo = t.All.At((from - 0.5) / n)
+	}
+	if to <= n {
+		hi = t.All.At((to - 0.5) / n)
 	}
 	return lo, hi
+}
+
+// rankAbove is the least k that more than k of n draws exceed with half of level at most.
+func rankAbove(n uint64, p float64) float64 {
+	var above float64
+	for k := n; ; k-- {
+		above += math.Exp(choose(n, k) + float64(k)*math.Log(p) + float64(n-k)*math.Log1p(-p))
+		if above > level/2 || k == 0 {
+			return float64(k)
+		}
+	}
 }

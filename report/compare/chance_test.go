@@ -177,7 +177,8 @@ func TestQuantiles(t *testing.T) {
 	}{
 		{0.5, times(50, 1e6, 1e3), times(50, 2e6, 1e3), Marked},
 		{0.5, times(50, 1e6, 1e5), times(50, 2e6, 1e5), Chance}, // they overlap
-		{0.5, times(3, 1e6, 1e3), times(3, 9e6, 1e3), Chance},   // too few for an interval
+		{0.5, times(7, 1e6, 1e3), times(7, 9e6, 1e3), Chance},   // too few for an interval: 2 · 2^-7 > 0.01
+		{0.5, times(8, 1e6, 1e3), times(8, 9e6, 1e3), Marked},   // the first to the last of eight hold it with 99.2 %
 		{0.5, times(0, 0, 0), times(50, 1e6, 1e3), Untested},
 		{0.5, Times{N: 50, P50: 1, P99: 1}, times(50, 1e6, 1e3), Untested}, // only the quantiles are known
 		{0.99, times(50, 1e6, 1e3), times(50, 2e6, 1e3), Chance},           // the 99th of fifty is the last
@@ -187,5 +188,37 @@ func TestQuantiles(t *testing.T) {
 		if a, b := quantile(x.p, x.a, x.b), quantile(x.p, x.b, x.a); a != x.want || b != x.want {
 			t.Errorf("%g of %v and %v: %d and %d, not %d", x.p, x.a, x.b, a, b, x.want)
 		}
+	}
+}
+
+// The intervals hold the quantile of what was drawn from as often as is said, exact and
+// not.
+func TestIntervalsHold(t *testing.T) {
+	draw := uint64(7)
+	for _, n := range []int64{8, 30, 200, 201, 1000} {
+		for _, p := range []float64{0.5, 0.99} {
+			const runs = 2000
+			held := 0
+			for range runs {
+				all := &report.Times{}
+				for range n {
+					draw = draw*6364136223846793005 + 1442695040888963407
+					all.Add(int64(draw >> 34)) // up to 2^30, all alike
+				}
+				lo, hi := interval(p, newTimes(all))
+				if q := p * (1 << 30) / 1e9; lo <= q*17/16 && q <= hi*17/16 { // many are counted in buckets
+					held++
+				}
+			}
+			if share := float64(held) / runs; share < 0.985 {
+				t.Errorf("%d, %g: %.4f of the intervals hold it", n, p, share)
+			}
+		}
+	}
+	if lo, hi := interval(0.5, times(8, 1, 1)); lo != 1e-9 || hi != 8e-9 {
+		t.Errorf("of eight: %g to %g", lo, hi)
+	}
+	if _, hi := interval(0.99, times(300, 1, 1)); !math.IsInf(hi, 1) {
+		t.Errorf("the 99th of 300 may lie beyond the last: %g", hi)
 	}
 }

@@ -48,10 +48,14 @@ type Number struct {
 	Old, New           float64
 	OldShare, NewShare float64 // of all of its kind; NaN where it is no part of a whole
 	Odds               Odds
+	Unknown            bool // of one side it was measured, but is not known: nothing to compare
 }
 
 // Changed reports whether the sides differ.
 func (n *Number) Changed() bool {
+	if n.Unknown {
+		return false
+	}
 	same := func(a, b float64) bool { return a == b || math.IsNaN(a) && math.IsNaN(b) }
 	return !same(n.Old, n.New) || !same(n.OldShare, n.NewShare)
 }
@@ -176,6 +180,9 @@ const (
 func handshakes(old, new Times) []Number {
 	middle, last := number(p50, Seconds, old.P50, new.P50), number(p99, Seconds, old.P99, new.P99)
 	middle.Odds, last.Odds = quantile(0.5, old, new), quantile(0.99, old, new)
+	for _, n := range []*Number{&middle, &last} {
+		n.Unknown = old.N > 0 && math.IsNaN(n.Old) || new.N > 0 && math.IsNaN(n.New)
+	}
 	return []Number{number(measured, Count, float64(old.N), float64(new.N)), middle, last}
 }
 

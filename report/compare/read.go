@@ -158,7 +158,7 @@ func (d *document) side() (*Side, error) {
 		}
 	}
 	if lacks != nil || d.summary == nil {
-		return nil, fmt.Errorf("the report lacks %s: write it without --show", strings.Join(lacks, " and "))
+		return nil, fmt.Errorf("the report lacks %s: write it with summary,findings,services among --show, or without it", strings.Join(lacks, " and "))
 	}
 	m := d.summary
 	s := &Side{

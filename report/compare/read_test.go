@@ -87,6 +87,9 @@ func TestReportWithoutConnections(t *testing.T) {
 	if v[1].Old != v[1].New || v[2].Old != v[2].New || v[1].Odds != Untested || v[1].Changed() {
 		t.Errorf("%v", v)
 	}
+	if l := Compare(old, s, Options{}).tables(false, 10); len(l) > 0 {
+		t.Errorf("what is not known differs: %v", l)
+	}
 	if old.Handshake.N != s.Handshake.N || old.Handshake.All != nil {
 		t.Errorf("all handshakes: %v", old.Handshake)
 	}
