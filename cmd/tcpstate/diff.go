@@ -71,10 +71,16 @@ func (c *cli) diff(f *flags) error {
 	}
 	d := compare.Compare(sides[0].side, sides[1].side, compare.Options{Disabled: f.report.Detect.Disabled, Min: f.report.Detect.Min})
 	terms := &compare.Terms{FailOn: f.failOn, Never: !f.report.Judge, OldBroken: sides[0].broken, NewBroken: sides[1].broken}
+	var run *verdict.Run // has all evidence in words, so that it is made only where it is wanted
 	for i := range outs {
-		outs[i].format = diffFormat(outs[i].format, d)
+		o := &outs[i].verdictOutput
+		if write := diffWriter(o.format.Name, d); write != nil {
+			o.format = &verdict.Format{Name: o.format.Name, Write: write}
+		} else if run == nil {
+			run = d.Run(terms, &f.report.Style)
+		}
 	}
-	if err := c.writeVerdicts(f, outs, d.Run(terms, &f.report.Style)); err != nil {
+	if err := c.writeVerdicts(f, outs, run); err != nil {
 		return err
 	}
 	failed := c.failDiff(f, d)
@@ -92,17 +98,16 @@ func (c *cli) openDiff(f *flags) ([]openVerdict, error) {
 	return c.openVerdicts(f)
 }
 
-// diffFormat is the output itself, and for table and json the one that the difference has
-// of its own.
-func diffFormat(o *verdict.Format, d *compare.Result) *verdict.Format {
-	own := *o
-	switch o.Name {
+// diffWriter writes the outputs that the difference has of its own; nil for those that it
+// shares with check.
+func diffWriter(format string, d *compare.Result) func(io.Writer, *verdict.Run, *verdict.Options) error {
+	switch format {
 	case "table":
-		own.Write = func(w io.Writer, _ *verdict.Run, o *verdict.Options) error { return d.WriteTable(w, &o.Style) }
+		return func(w io.Writer, _ *verdict.Run, o *verdict.Options) error { return d.WriteTable(w, &o.Style) }
 	case "json":
-		own.Write = func(w io.Writer, _ *verdict.Run, _ *verdict.Options) error { return d.WriteJSON(w) }
+		return func(w io.Writer, _ *verdict.Run, _ *verdict.Options) error { return d.WriteJSON(w) }
 	}
-	return &own
+	return nil
 }
 
 // failDiff is the exit status that --fail-on asks for, with what made it on standard error.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/xml"
 	"io"
 	"os"
 	"path/filepath"
@@ -9,6 +10,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/owenrumney/go-sarif/v3/pkg/report/v210/sarif"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"tcpstate/report/compare"
@@ -154,4 +156,62 @@ func TestDiffOfAllCaptures(t *testing.T) {
 			t.Errorf("%s: exit status %d\n%s", f, code, &stdout)
 		}
 	}
+}
+
+// Whatever the files are called, SARIF is valid, JUnit is XML, a command of GitHub's runner
+// is what this program makes of it, and no terminal is told what to do.
+func TestDiffOfHostileNames(t *testing.T) {
+	const evil = "\x1b[31m\u202e%0A::error::<b>|.pcap"
+	dir := t.TempDir()
+	var files []string
+	for i, from := range []string{"../../testdata/pcaps/refused.pcap", leak} {
+		b, err := os.ReadFile(from)
+		if err != nil {
+			t.Fatal(err)
+		}
+		name := filepath.Join(dir, string(rune('a'+i))+evil)
+		if err := os.WriteFile(name, b[:len(b)-3], 0o666); err != nil {
+			t.Skip(err)
+		}
+		files = append(files, name)
+	}
+	tell := func(format string) string {
+		var stdout, stderr bytes.Buffer
+		args := append([]string{"diff", "-o", format, "--fail-on", "error"}, files...)
+		if code := run(args, nil, &stdout, &stderr); code != exitDamaged {
+			t.Errorf("%s: exit status %d: %s", format, code, &stderr)
+		}
+		for _, text := range []string{stdout.String(), stderr.String()} {
+			if strings.ContainsAny(text, "\x1b\u202e") {
+				t.Errorf("%s passes the name on:\n%s", format, text)
+			}
+		}
+		return stdout.String()
+	}
+	log, err := sarif.FromString(tell("sarif"))
+	if err == nil {
+		err = log.Validate()
+	}
+	if err != nil {
+		t.Error(err)
+	} else if len(log.Runs[0].Results) == 0 {
+		t.Error("SARIF has no result")
+	}
+	d := xml.NewDecoder(strings.NewReader(tell("junit")))
+	for err = nil; err == nil; {
+		_, err = d.Token()
+	}
+	if err != io.EOF {
+		t.Error(err)
+	}
+	for line := range strings.Lines(tell("github")) {
+		if command, _, _ := strings.Cut(strings.TrimPrefix(line, "::"), "::"); strings.HasPrefix(line, "::") && strings.Contains(command, "%0A::") {
+			t.Errorf("the name is not escaped: %s", line)
+		}
+	}
+	if md := tell("markdown"); strings.Contains(md, "<b>") {
+		t.Errorf("Markdown takes the name for markup:\n%s", md)
+	}
+	tell("table")
+	tell("json")
 }
