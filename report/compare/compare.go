@@ -65,20 +65,23 @@ type ServiceChange struct {
 	Old, New netip.AddrPort // not valid where that side does not have it
 	// Connections, and their shares below. Where a side does not have the service, all of
 	// its numbers are 0 or unknown.
-	Connections                    Number
-	Close, Resets, Client, Server  []Number
-	Handshakes                     []Number
-	connections, marks, difference uint64
+	Connections                   Number
+	Close, Resets, Client, Server []Number
+	Handshakes                    []Number
+
+	both    uint64 // connections of both sides, to sort by
+	changed bool
+	marked  bool
 }
 
 // Others reports whether it is about the services that had no room of their own.
 func (s *ServiceChange) Others() bool { return !s.Old.IsValid() && !s.New.IsValid() }
 
 // Changed reports whether anything differs.
-func (s *ServiceChange) Changed() bool { return s.difference > 0 }
+func (s *ServiceChange) Changed() bool { return s.changed }
 
 // Marked reports whether any of it differs by more than chance explains.
-func (s *ServiceChange) Marked() bool { return s.marks > 0 }
+func (s *ServiceChange) Marked() bool { return s.marked }
 
 // Compare puts two sides side by side.
 func Compare(old, new *Side, o Options) *Result {
@@ -210,7 +213,7 @@ func (r *Result) services(p *pairing) {
 		}
 	}
 	slices.SortFunc(r.Services, func(a, b ServiceChange) int {
-		return cmp.Or(-boolean(a.Marked(), b.Marked()), cmp.Compare(b.connections, a.connections), a.New.Compare(b.New), a.Old.Compare(b.Old))
+		return cmp.Or(-boolean(a.Marked(), b.Marked()), cmp.Compare(b.both, a.both), a.New.Compare(b.New), a.Old.Compare(b.Old))
 	})
 }
 
@@ -234,15 +237,11 @@ func compareServices(old, new *Service) ServiceChange {
 		Client:      parts(states, old.Client, new.Client, old.Connections, new.Connections, 1),
 		Server:      parts(states, old.Server, new.Server, old.Connections, new.Connections, 1),
 		Handshakes:  handshakes(old.Handshake, new.Handshake),
-		connections: old.Connections + new.Connections,
+		both:        old.Connections + new.Connections,
 	}
 	s.each(func(_ string, n *Number) {
-		if n.Changed() {
-			s.difference++
-		}
-		if n.Odds == Marked {
-			s.marks++
-		}
+		s.changed = s.changed || n.Changed()
+		s.marked = s.marked || n.Odds == Marked
 	})
 	return s
 }

@@ -7,6 +7,6 @@
 // them side by side; it knows nothing of where they come from.
 //
 // Two rules make the difference useful. What has no meaning beyond one capture does not
-// tell its subjects apart: see names. And a number that differs no more than chance
+// tell subjects apart: see pairing in match.go. And a number that differs no more than chance
 // explains is not marked: see chance.go.
 package compare
