@@ -57,10 +57,13 @@ func TestIdentity(t *testing.T) {
 func TestSymmetry(t *testing.T) {
 	back := map[Kind]Kind{Appeared: Went, Grew: Shrank, Shrank: Grew, Went: Appeared, Same: Same}
 	kinds := map[Kind]int{}
+	sides := map[string]*Side{}
+	for _, name := range captures {
+		sides[name], _ = analyse(t, name)
+	}
 	for i, a := range captures {
 		for _, b := range captures[i+1:] {
-			x, _ := analyse(t, a)
-			y, _ := analyse(t, b)
+			x, y := sides[a], sides[b]
 			there, here := Compare(x, y, Options{}), Compare(y, x, Options{})
 			told := func(r *Result, turn bool) (l []string) {
 				for i := range r.Findings {
