@@ -119,7 +119,7 @@ func (x *diffSide) analyse(c *cli, f *flags, name string, intr *interrupts) erro
 	if x.side != nil {
 		x.side.Name, x.side.Interrupted = name, end.interrupted
 	}
-	x.name(&end, name)
+	x.note(f, &end, name)
 	warnings := end.stats
 	hush := *f
 	hush.quiet = true // what c.verdict warns of is told here, with the name
@@ -133,16 +133,21 @@ func (x *diffSide) analyse(c *cli, f *flags, name string, intr *interrupts) erro
 	return err
 }
 
-// name puts the name of the file into what was damaged, where a pipe was read in place of
-// standard input, and notes it.
-func (x *diffSide) name(e *ending, name string) {
+// note keeps what could not be read. Where a pipe was read in place of standard input, it
+// gets its name.
+func (x *diffSide) note(f *flags, e *ending, name string) {
 	var l []string
 	for i := range e.stats.Damage {
 		d := &e.stats.Damage[i]
 		if d.File == "-" {
 			d.File = name
 		}
-		l = append(l, damageText(d))
+		if !d.Cut || !f.truncated && !e.interrupted {
+			l = append(l, damageText(d))
+		}
+	}
+	if e.interrupted {
+		l = append(l, "interrupted")
 	}
 	if e.err != nil {
 		l = append(l, e.err.Error())
