@@ -28,9 +28,12 @@ var knows = map[string][]string{
 	"tracker":        {"reassembly", "capture"},
 	"report/detect":  {"reassembly", "capture", "tracker"},
 	"report":         {"reassembly", "capture", "tracker", "report/detect"},
+	"report/verdict": {"report", "report/detect"},
+	"report/policy":  {"tracker", "report", "report/detect", "report/verdict"},
+	"report/compare": {"tracker", "report", "report/detect", "report/verdict"},
 	"report/screen":  {"capture", "tracker", "report", "report/detect"},
 	"report/metrics": {"capture", "tracker", "report", "report/detect"},
-	"cmd/tcpstate":   {"reassembly", "capture", "tracker", "report", "report/detect", "report/screen", "report/metrics"},
+	"cmd/tcpstate":   {"reassembly", "capture", "tracker", "report", "report/detect", "report/policy", "report/verdict", "report/compare", "report/screen", "report/metrics"},
 }
 
 // keepers are the only places that may import a library, and what lies below
@@ -42,9 +45,10 @@ var keepers = map[string][]string{
 	"github.com/google/gopacket/pcap":   {"capture/live_libpcap.go", "capture/filter_libpcap.go"},
 	"github.com/klauspost/compress":     {"capture"},
 	"golang.org/x/net/bpf":              {"capture"},
-	"github.com/expr-lang/expr":         {"report"},
+	"github.com/expr-lang/expr":         {"report", "report/policy"},
 	"github.com/olekukonko/tablewriter": {"report"},
 	"github.com/spf13/pflag":            {"cmd/tcpstate"},
+	"go.yaml.in/yaml/v3":                {"report/policy"},
 	"github.com/schollz/progressbar/v3": {"cmd/tcpstate"},
 	"golang.org/x/term":                 {"cmd/tcpstate"},
 	"golang.org/x/sys/unix":             {"cmd/tcpstate", "capture/watch_linux.go"},

@@ -24,7 +24,10 @@ type Format struct {
 	// Whole: its rows are not this program's connections, so that a
 	// Selection cannot choose among them.
 	Whole bool
-	New   func(*Env) Formatter
+	// Settled: it wants connections with all findings that they are part of, which
+	// are known at the end.
+	Settled bool
+	New     func(*Env) Formatter
 	// Interim makes one that reports what is known in the midst of a live capture: what
 	// it writes stands between what the other writes. nil: there is no such form.
 	Interim func(*Env) Formatter

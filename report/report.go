@@ -32,6 +32,7 @@ type Report struct {
 	window   window
 	conn     Conn // the life being handled; reused
 	told     bool // somebody is told of lives
+	settled  bool // and of none before its findings are known
 	hold     *hold
 	waiting  []waiting // with a --where that speaks of findings only
 	tally    tally
@@ -75,6 +76,10 @@ func New(opts Options) *Report {
 	}
 	r.tally.all, r.serv.all = !opts.Active(), !opts.Active()
 	byFinding := opts.Where != nil && opts.Where.findings
+	r.settled = byFinding
+	for _, o := range opts.Outputs {
+		r.settled = r.settled || o.Format.Settled
+	}
 	r.told = r.shows(PartConnections | PartTop)
 	if opts.Active() && r.shows(PartSummary) {
 		r.census = &census{}
@@ -174,7 +179,7 @@ func (r *Report) life(l *tracker.Life) {
 	if r.hold != nil {
 		row = r.hold.life(l.ID)
 	}
-	if r.live == nil && r.opts.Where != nil && r.opts.Where.findings && !r.findings.asked {
+	if r.live == nil && r.settled && !r.findings.asked {
 		r.waiting = append(r.waiting, waiting{*l, row})
 		return
 	}

@@ -61,9 +61,10 @@ var (
 	typeWords = map[string]string{
 		"report.whereEnv": "a connection", "report.EndRecord": "an endpoint", "report.CloseRecord": "close",
 		"report.HandshakeRecord": "handshake", "report.TimeWaitRecord": "time_wait", "report.ZeekRecord": "zeek",
+		"policy.connection": "a connection", "policy.finding": "a finding", "policy.transition": "a transition", "policy.whole": "the capture",
 		"type ": "", "time.Time": "time", "float64": "number", "int": "number",
 	}
-	typeNames = regexp.MustCompile(`\b(?:report\.\w+Env|report\.\w+Record|type |time\.Time|float64|int)\b`)
+	typeNames = regexp.MustCompile(`\b(?:report\.\w+Env|report\.\w+Record|policy\.\w+|type |time\.Time|float64|int)\b`)
 )
 
 // absence gives == nil and != nil the sense that null has in JSON, for those
@@ -114,9 +115,19 @@ func (m *mention) Visit(n *ast.Node) {
 // ParseWhere compiles an expression. The error is an *ExprError.
 func ParseWhere(src string) (*Where, error) {
 	var m mention
-	p, err := expr.Compile(src, expr.Env(whereEnv{}), expr.AsBool(), expr.Patch(absence{}), expr.Patch(&m))
+	p, err := CompileExpr(src, expr.Env(whereEnv{}), expr.AsBool(), expr.Patch(&m))
+	if err != nil {
+		return nil, err
+	}
+	return &Where{prog: p, src: src, findings: m.found}, nil
+}
+
+// CompileExpr compiles an expression in which == nil and != nil have the sense that null has
+// in JSON. The error is an *ExprError.
+func CompileExpr(src string, options ...expr.Option) (*vm.Program, error) {
+	p, err := expr.Compile(src, append(options, expr.Patch(absence{}))...)
 	if err == nil {
-		return &Where{prog: p, src: src, findings: m.found}, nil
+		return p, nil
 	}
 	x := &ExprError{Expr: src, Reason: plain(err.Error())}
 	var fe *file.Error
@@ -130,7 +141,10 @@ func ParseWhere(src string) (*Where, error) {
 	return nil, x
 }
 
-// Match evaluates the expression.
+// Clone returns the same expression for another goroutine.
+func (w *Where) Clone() *Where { return &Where{prog: w.prog, src: w.src, findings: w.findings} }
+
+// Match evaluates the expression. One goroutine at a time may call it.
 func (w *Where) Match(r *Record) (bool, error) {
 	v, err := w.vm.Run(w.prog, (*whereEnv)(r))
 	if err != nil {

@@ -41,6 +41,7 @@ func (c *cli) analyse(f *flags) error {
 		opts.Judge = opts.Judge || f.narrow != ""
 	}
 	r := report.New(opts)
+	defer sparing(f.tracker.MaxMemory, 0)()
 	first := rec
 	if f.narrows() {
 		first = nil
@@ -110,7 +111,6 @@ type ending struct {
 // follow reads the source to its end, or until it is interrupted, and writes
 // the report, and the packets if there is a recorder. Its error is that of the report.
 func (c *cli) follow(f *flags, src capture.Source, r *report.Report, intr *interrupts, rec *recorder) (ending, error) {
-	defer sparing(f.tracker.MaxMemory, 0)()
 	obs := r.Observer()
 	if f.annotate && rec != nil {
 		obs.Step = rec.step

@@ -43,6 +43,10 @@ type flags struct {
 	annotate   bool
 	narrow     string // --finding, for -w; "" for none
 
+	check    checkFlags
+	diff     bool            // tcpstate diff OLD NEW
+	verdicts []verdictOutput // of check and diff
+
 	outputs   []outputSpec
 	report    report.Options // without Outputs
 	tracker   tracker.Config
@@ -67,6 +71,7 @@ type raw struct {
 	limit, workers, maxConnections            int
 	maxMemory                                 string
 	count                                     int64
+	today                                     string
 	timeWait, finTimeout                      time.Duration
 }
 
@@ -96,6 +101,7 @@ func define(f *flags, r *raw) *pflag.FlagSet {
 	fs.IntVarP(&f.writeFiles, "file-count", "W", 0, "")
 	fs.BoolVar(&f.annotate, "annotate", false, "")
 	fs.StringVar(&f.narrow, "finding", "", "")
+	defineCheck(fs, f, r)
 	fs.StringVarP(&r.filter, "filter", "f", "", "")
 	fs.StringVarP(&r.filterFile, "filter-file", "F", "", "")
 	fs.StringSliceVar(&r.hosts, "host", nil, "")
@@ -144,7 +150,11 @@ func parseFlags(args []string) (*flags, error) {
 	if f.help || f.version || f.list {
 		return f, nil
 	}
-	steps := []func(*flags, *raw, *pflag.FlagSet) error{checkInput, checkLive, checkWrite, checkSelection, checkTimers, checkBounds, checkFindings, checkReport, checkOutputs}
+	f.check.on = isCheck(f, fs)
+	steps := []func(*flags, *raw, *pflag.FlagSet) error{checkInput, checkLive, checkWrite, checkSelection, checkTimers, checkBounds, checkFindings, checkReport, checkCheck, checkOutputs}
+	if f.diff = isDiff(f, r, fs); f.diff {
+		steps = append([]func(*flags, *raw, *pflag.FlagSet) error{checkDiff}, steps...)
+	}
 	if isCatalogue(f, r, fs) {
 		steps = []func(*flags, *raw, *pflag.FlagSet) error{checkCatalogue, checkReport, checkOutputs}
 	}
@@ -159,7 +169,7 @@ func parseFlags(args []string) (*flags, error) {
 // checkInput finds out what is read, and what of the remaining words are
 // files and what a filter.
 func checkInput(f *flags, r *raw, fs *pflag.FlagSet) error {
-	words := fs.Args()
+	words := f.words(fs)
 	f.selection.Filter = r.filter
 	switch {
 	case f.iface != "" && len(r.files) > 0:

@@ -69,6 +69,10 @@ func (c *cli) main(args []string) error {
 		return c.listInterfaces()
 	case f.catalogue:
 		return c.catalogue(f)
+	case f.check.on:
+		return c.check(f)
+	case f.diff:
+		return c.diff(f)
 	case f.iface != "":
 		return c.sniff(f)
 	}

@@ -25,6 +25,9 @@ type outputSpec struct {
 
 // checkOutputs reads -o and --show, and what goes with them.
 func checkOutputs(f *flags, r *raw, flagSet *pflag.FlagSet) error {
+	if f.check.on || f.diff {
+		return checkVerdicts(f, r, flagSet)
+	}
 	switch {
 	case len(r.outputs) > 0:
 	case f.write == "-": // there is no place for a report

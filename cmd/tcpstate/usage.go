@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"tcpstate/report"
+	"tcpstate/report/verdict"
 )
 
 // usage is the text of --help, set by hand so that it reads like a page. A
@@ -14,7 +15,11 @@ func usage() string {
 	for _, f := range report.Formats {
 		fmt.Fprintf(&formats, "                              %-8s %s\n", f.Name, f.Doc)
 	}
-	return strings.Replace(page, "FORMATS\n", formats.String(), 1)
+	var verdicts strings.Builder
+	for _, f := range verdict.Formats {
+		fmt.Fprintf(&verdicts, "                              %-8s %s\n", f.Name, f.Doc)
+	}
+	return strings.Replace(strings.Replace(page, "VERDICTS\n", verdicts.String(), 1), "FORMATS\n", formats.String(), 1)
 }
 
 const page = `tcpstate - which state each end of every TCP connection is in, how it got
@@ -24,13 +29,16 @@ there and how sure that is
   tcpstate [flags] -r FILE [-r FILE...] [FILTER]  the same, tcpdump's way
   tcpstate [flags] -i IFACE [FILTER]              live: a screen on a terminal, else a
                                                   few lines at intervals; then report
+  tcpstate check [flags] FILE|DIR|GLOB...         judge each capture by a policy
+  tcpstate diff [flags] OLD NEW                   what changed between two captures
   tcpstate findings [ID]                          what can be found, or all about one
 
 FILE is pcap or pcapng, plain or compressed with gzip or zstd; "-" is standard
 input. Several files are one capture, merged in time order. FILTER is a pcap
 filter expression. A state with ? is presumed: the segment that causes it was
 seen on its way. One with ~ elapsed: a timer ran out. A finding says what is
-wrong, with the frames that prove it. (A file called findings is ./findings.)
+wrong, with the frames that prove it. (A file called findings is ./findings, one
+called check or diff ./check or ./diff.)
 
 Input
   -r, --read FILE             read FILE ("-" is standard input); may be repeated
@@ -96,6 +104,29 @@ Findings
                               counts ports, TIME-WAIT or attempts is left out, too)
       --ports LO-HI           the ports that clients connect from (as --os has them)
 
+Verdicts (tcpstate check)
+      --policy FILE           judge by the rules in FILE (YAML); without it, findings
+                              at --fail-on fail, which is error here
+      --init                  write a policy that says what these captures, good ones,
+                              show: to standard output, or to --policy FILE
+      --merge                 judge all files as one capture, not each by itself
+      --baseline FILE         what FILE has, an earlier -o json of tcpstate or of
+                              tcpstate check, does not fail; assertions still do
+      --update-baseline       write what is found into --baseline FILE; it passes
+      --today DATE            the day on which entries of allow end, for today's
+                              A DIR stands for the captures in it and below, which are
+                              known by name (pcap, pcapng, cap, also with gz or zst)
+                              or by content. -o here is one of
+VERDICTS
+
+Differences (tcpstate diff)
+                              OLD and NEW are a capture each, a directory whose
+                              captures are one, or a report of -o json, which is taken
+                              as it is: what selects and what sets thresholds is for
+                              captures. --fail-on judges what appeared, and what grew
+                              by more than chance explains; -v shows what is the same,
+                              too. -o is one of those of a verdict
+
 How states end
       --os NAME               timers and client ports of linux (default), windows,
                               macos, freebsd or rfc
@@ -120,7 +151,8 @@ How it looks
   -h, --help                  this page
       --version               the version
 
-Exit status: 0 done, 1 a finding reaches --fail-on, 2 wrong usage, 3 input
+Exit status: 0 done, 1 a finding reaches --fail-on, or a policy does not hold, 2
+wrong usage or a policy that is not understood, 3 input
 unreadable or damaged (what could be read is reported), 4 a live capture cannot
 start, 130 interrupted. 2 and 4 win over 3, 3 over 1.
 
@@ -130,4 +162,5 @@ Examples
   tcpstate -q --fail-on warning test.pcap
   ssh host tcpdump -U -s 256 -w - tcp | tcpstate -r -
   tcpstate -o ndjson --show transitions server.pcap | jq -c 'select(.id == 3)'
+  tcpstate check --policy tcp.yaml -o junit=tcp.xml -o table captures/
 `
