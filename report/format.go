@@ -27,7 +27,7 @@ type Format struct {
 	// Settled: it wants connections with all findings that they are part of, which
 	// are known at the end.
 	Settled bool
-	New   func(*Env) Formatter
+	New     func(*Env) Formatter
 	// Interim makes one that reports what is known in the midst of a live capture: what
 	// it writes stands between what the other writes. nil: there is no such form.
 	Interim func(*Env) Formatter
