@@ -108,6 +108,9 @@ func (a *Assertion) compile(s *source) error {
 		}
 		var m mention
 		p, err := compileExpr(x.src, expr.Env(of), expr.AsBool(), expr.Patch(&m))
+		if err == nil {
+			err = checkWords(x.src)
+		}
 		if err != nil {
 			return s.inExpr(x.at, err)
 		}
@@ -157,6 +160,9 @@ func (s *source) inExpr(at place, err error) error {
 func (a *Assertion) compileWhole(s *source) error {
 	var m mention
 	if _, err := compileExpr(a.Expect, expr.Env(all{}), expr.AsBool(), expr.Patch(&m)); err != nil {
+		return s.inExpr(a.expect, err)
+	}
+	if err := checkWords(a.Expect); err != nil {
 		return s.inExpr(a.expect, err)
 	}
 	p := a.program
