@@ -265,6 +265,11 @@ func (j *court) analyse(c *cli, f *flags, t *target, input *verdict.Check) (fina
 	if err = quiet(err); err != nil {
 		return final, v, err
 	}
+	select {
+	case <-intr.ended: // standard input may have ended before the loop was told
+		last.interrupted = true
+	default:
+	}
 	if wrong != nil {
 		return final, nil, statusError{exitUsage, fmt.Errorf("%s: %w", j.policy.Name(), wrong)}
 	}
