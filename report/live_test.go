@@ -282,3 +282,23 @@ func TestIntervalAndInterim(t *testing.T) {
 		t.Errorf("interim %q, at the end %q", count(interim), count(end))
 	}
 }
+
+// What was counted before the first look is of the window, until the window goes on
+// without it.
+func TestFirstWindowIsWhole(t *testing.T) {
+	l := newLiveRun(Options{}, "ndjson")
+	const start = int64(1e18)
+	l.now, l.st = start+int64(time.Second), capture.Stats{First: start, Packets: 5, Dropped: 7}
+	for at, want := range map[time.Duration]uint64{0: 7, 5 * time.Second: 7, liveWindow - 2*time.Second: 7, liveWindow + 2*time.Second: 0} {
+		w := newWatch(detect.Options{}, 1, 1)
+		var got uint64
+		for d := time.Duration(0); d <= at; d += time.Second {
+			m := l.standing()
+			m.Now += int64(d)
+			got = w.ending(m, m.Now-w.window).Stats.Dropped
+		}
+		if got != want {
+			t.Errorf("%v after the first look %d were dropped within the window, not %d", at, got, want)
+		}
+	}
+}
