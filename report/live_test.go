@@ -302,3 +302,34 @@ func TestFirstWindowIsWhole(t *testing.T) {
 		}
 	}
 }
+
+// Counters do not depend on what is selected: that of a connection is known when it is
+// over, and it was counted before.
+func TestCountersUnderWhere(t *testing.T) {
+	where, err := ParseWhere(`client.port == 1`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := newLiveRun(Options{Selection: Selection{Where: where}}, "ndjson")
+	var before, most Snapshot
+	look := func() {
+		s := l.r.Snapshot(l.standing(), Query{})
+		var n, m uint64
+		for i := range s.Handshakes.N {
+			n, m = n+s.Handshakes.N[i], m+before.Handshakes.N[i]
+		}
+		if n < m {
+			t.Errorf("handshakes fall from %d to %d", m, n)
+		}
+		before, most.Open = *s, max(most.Open, s.Open)
+	}
+	l.play(t, filepath.Join("..", "testdata", "pcaps", "close-wait-leak.pcap"), look)
+	l.idle(time.Minute, look)
+	var closed uint64
+	for _, n := range before.Closed {
+		closed += n
+	}
+	if most.Open == 0 || closed+before.Open != before.Opened {
+		t.Errorf("%d open (%d once), %d closed, and %d opened", before.Open, most.Open, closed, before.Opened)
+	}
+}
