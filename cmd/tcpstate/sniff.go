@@ -154,6 +154,7 @@ func (s *sniffer) run() error {
 	s.metrics.start()
 	defer s.metrics.close()
 	s.screen = s.show()
+	defer s.screen.close() // also when a mistake of ours ends the program
 	e, err := s.follow()
 	if failed := s.screen.close(); failed != nil {
 		s.complain("%v", failed)
@@ -234,6 +235,7 @@ func (s *sniffer) follow() (ending, error) {
 			}
 		case <-sig:
 			e.interrupted, sig = true, nil
+			s.screen.leave() // a second one ends the program as it is
 			end()
 		case <-over:
 			over = nil
