@@ -2,7 +2,9 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"io"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -62,5 +64,27 @@ func TestInterruptLeavesScreen(t *testing.T) {
 	s.intr.c <- struct{}{}
 	if e, err := s.follow(); err != nil || e.err != nil || !e.interrupted {
 		t.Errorf("%v, %+v", err, e)
+	}
+}
+
+// Where there is nothing but packets, on a disk that is full, the capture ends and says so.
+func TestFullDiskEndsPackets(t *testing.T) {
+	src := &quietSource{end: make(chan struct{})}
+	s := newSniffer(t, src)
+	s.stdout, s.f.write = fullDisk{}, "-"
+	var err error
+	if s.rec, err = s.newRecorder(s.f, true); err != nil {
+		t.Fatal(err)
+	}
+	time.AfterFunc(time.Minute, func() { // it would go on for ever
+		src.Stop()
+		close(src.end)
+	})
+	var status statusError
+	if err := s.run(); !errors.As(err, &status) || status.code != exitUsage || !strings.HasPrefix(err.Error(), "-w: cannot write standard output: no space left") {
+		t.Errorf("%v", err)
+	}
+	if said := s.stderr.(*bytes.Buffer).String(); said != "" {
+		t.Errorf("it also says %q", said)
 	}
 }
