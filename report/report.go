@@ -78,6 +78,9 @@ func New(opts Options) *Report {
 	r.told = r.shows(PartConnections | PartTop)
 	if opts.Active() && r.shows(PartSummary) {
 		r.census = &census{}
+		if opts.Live != nil {
+			r.census.most = censusMost
+		}
 	}
 	if opts.Where != nil && r.transitions() {
 		r.hold = newHold(r.held)
