@@ -50,7 +50,7 @@ const (
 	clearedMost = 50
 )
 
-// Events of findings (interface.md).
+// Events of findings, as their records have them.
 const (
 	eventRaised  = "raised"
 	eventChanged = "changed"
