@@ -21,7 +21,12 @@ type census struct {
 	// ends are the endpoints of each 4-tuple as its last life left them: one
 	// that goes on under another number is still one endpoint.
 	ends map[capture.Key][2]endState
+	most int // how many of these are remembered; 0 for all
 }
+
+// censusMost bounds what is remembered of a live capture, which may go on for ever: at
+// some 100 octets each.
+const censusMost = 1 << 16
 
 type endState struct {
 	state tracker.State
@@ -68,6 +73,26 @@ func (c *census) life(l *tracker.Life) {
 		e[i] = endState{l.Ends[i].State, l.Ends[i].Certainty}
 	}
 	c.ends[l.Key] = e
+	if c.most > 0 && len(c.ends) > c.most {
+		c.forget()
+	}
+}
+
+// forget counts for good the endpoints of what is over, which the tracker of a live
+// capture forgets, too; and all others where these are few.
+func (c *census) forget() {
+	for k, ends := range c.ends {
+		if ends[0].state == tracker.Closed && ends[1].state == tracker.Closed {
+			c.tuple(k, ends)
+			delete(c.ends, k)
+		}
+	}
+	if len(c.ends) > c.most/2 {
+		for k, ends := range c.ends {
+			c.tuple(k, ends)
+		}
+		clear(c.ends)
+	}
 }
 
 // final are the counts of a capture whose last frame was at last.
@@ -76,13 +101,7 @@ func (c *census) final(w window, last int64) [tracker.NumStates]tracker.StateCou
 		c.enter(w.since)
 	}
 	for k, ends := range c.ends {
-		n := len(ends)
-		if k.Self() {
-			n = 1 // it talks to itself
-		}
-		for _, e := range ends[:n] {
-			c.count(e)
-		}
+		c.tuple(k, ends)
 	}
 	// An endpoint that never left CLOSED made no transition.
 	x := &c.counts[tracker.Closed]
@@ -90,6 +109,17 @@ func (c *census) final(w window, last int64) [tracker.NumStates]tracker.StateCou
 		x.Peak, x.PeakTime = n, last
 	}
 	return c.counts
+}
+
+// tuple counts the endpoints of a 4-tuple.
+func (c *census) tuple(k capture.Key, ends [2]endState) {
+	n := len(ends)
+	if k.Self() {
+		n = 1 // it talks to itself
+	}
+	for _, e := range ends[:n] {
+		c.count(e)
+	}
 }
 
 func (c *census) count(e endState) {

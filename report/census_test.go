@@ -2,8 +2,12 @@ package report
 
 import (
 	"encoding/json"
+	"math"
 	"strings"
 	"testing"
+
+	"tcpstate/capture"
+	"tcpstate/tracker"
 )
 
 // rebooted is a 4-tuple whose client begins anew in the middle: the second
@@ -69,6 +73,31 @@ stream 4 10.0.0.1:40026 → 10.0.0.2:80
 `
 		if got := census4(t, text, Selection{Since: m})["ESTABLISHED"].Peak; got != 4 {
 			t.Errorf("since %s: peak %d, not 4", since, got)
+		}
+	}
+}
+
+// What a live capture remembers for it is bounded, and nothing is counted less for that.
+func TestCensusIsBounded(t *testing.T) {
+	for _, open := range []int{0, 1, 2} { // of each two
+		c := census{most: 100}
+		for i := range 1001 {
+			l := &tracker.Life{Key: capture.Key{LoPort: uint16(i), HiPort: 80}}
+			l.Ends[0].State, l.Ends[1].State = tracker.Closed, tracker.Closed
+			if i%2 < open {
+				l.Ends[0].State = tracker.FinWait2
+			}
+			c.life(l)
+			c.life(l)
+			if len(c.ends) > c.most {
+				t.Fatalf("%d are remembered", len(c.ends))
+			}
+		}
+		counts := c.final(window{since: math.MinInt64, until: math.MaxInt64}, 1)
+		sum := func(s tracker.State) uint64 { return counts[s].Confirmed + counts[s].Presumed + counts[s].Elapsed }
+		over, half := sum(tracker.Closed), sum(tracker.FinWait2)
+		if want := uint64(501*open - open*(open-1)/2); half < want || over+half < 2002 || over+half > 2002+2*20 {
+			t.Errorf("%d are CLOSED, and %d of %d in FIN-WAIT-2", over, half, want)
 		}
 	}
 }

@@ -40,7 +40,7 @@ type live struct {
 // progress is what was told of, and what is over and was not yet.
 type progress struct {
 	closed     [tracker.NumCloseKinds]uint64
-	open       uint64 // told of before its end, see Life.Resumes
+	open       uint64 // of those that were not told of
 	handshakes Histogram
 	most       [tracker.NumCloseKinds]uint64 // of closed with what was not told of yet
 }
@@ -58,15 +58,10 @@ func newLive(r *Report, o *LiveOptions) *live {
 // add takes note of a life that is told of. It is closed as it is said to be, also where it
 // gave way for want of room before its end.
 func (p *progress) add(l *tracker.Life) {
-	if l.Resumes && l.Was == tracker.Open && p.open > 0 {
-		p.open--
-	}
 	p.shake(l)
-	if l.Close == tracker.Open {
-		p.open++
-		return
+	if l.Close != tracker.Open {
+		p.closed[l.Close]++
 	}
-	p.closed[l.Close]++
 }
 
 // look takes note of a life that goes on, or is over and was not told of.

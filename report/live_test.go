@@ -282,3 +282,54 @@ func TestIntervalAndInterim(t *testing.T) {
 		t.Errorf("interim %q, at the end %q", count(interim), count(end))
 	}
 }
+
+// What was counted before the first look is of the window, until the window goes on
+// without it.
+func TestFirstWindowIsWhole(t *testing.T) {
+	l := newLiveRun(Options{}, "ndjson")
+	const start = int64(1e18)
+	l.now, l.st = start+int64(time.Second), capture.Stats{First: start, Packets: 5, Dropped: 7}
+	for at, want := range map[time.Duration]uint64{0: 7, 5 * time.Second: 7, liveWindow - 2*time.Second: 7, liveWindow + 2*time.Second: 0} {
+		w := newWatch(detect.Options{}, 1, 1)
+		var got uint64
+		for d := time.Duration(0); d <= at; d += time.Second {
+			m := l.standing()
+			m.Now += int64(d)
+			got = w.ending(m, m.Now-w.window).Stats.Dropped
+		}
+		if got != want {
+			t.Errorf("%v after the first look %d were dropped within the window, not %d", at, got, want)
+		}
+	}
+}
+
+// Counters do not depend on what is selected: that of a connection is known when it is
+// over, and it was counted before.
+func TestCountersUnderWhere(t *testing.T) {
+	where, err := ParseWhere(`client.port == 1`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := newLiveRun(Options{Selection: Selection{Where: where}}, "ndjson")
+	var before, most Snapshot
+	look := func() {
+		s := l.r.Snapshot(l.standing(), Query{})
+		var n, m uint64
+		for i := range s.Handshakes.N {
+			n, m = n+s.Handshakes.N[i], m+before.Handshakes.N[i]
+		}
+		if n < m {
+			t.Errorf("handshakes fall from %d to %d", m, n)
+		}
+		before, most.Open = *s, max(most.Open, s.Open)
+	}
+	l.play(t, filepath.Join("..", "testdata", "pcaps", "close-wait-leak.pcap"), look)
+	l.idle(time.Minute, look)
+	var closed uint64
+	for _, n := range before.Closed {
+		closed += n
+	}
+	if most.Open == 0 || closed+before.Open != before.Opened {
+		t.Errorf("%d open (%d once), %d closed, and %d opened", before.Open, most.Open, closed, before.Opened)
+	}
+}

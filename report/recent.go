@@ -60,8 +60,17 @@ func (r *ring) add(c *tracker.Case) {
 		r.gone = max(r.gone, k.life.End)
 	}
 	k.c, k.life = *c, *c.Life
-	k.events = append(k.events[:0], c.Trail.Events...)
-	k.quotes = append(k.quotes[:0], c.Trail.Quotes...)
+	k.events = refill(k.events, c.Trail.Events)
+	k.quotes = refill(k.quotes, c.Trail.Quotes)
+}
+
+// refill copies into memory that was used before, unless that is far more than it takes:
+// or else every slot came to have what the longest trail of all took, in time.
+func refill[T any](old, all []T) []T {
+	if cap(old) > 2*len(all)+16 {
+		old = make([]T, 0, len(all))
+	}
+	return append(old[:0], all...)
 }
 
 // each calls f for the lives with a segment at since or later, as they are at now.

@@ -83,6 +83,9 @@ func New(opts Options) *Report {
 	r.told = r.shows(PartConnections | PartTop)
 	if opts.Active() && r.shows(PartSummary) {
 		r.census = &census{}
+		if opts.Live != nil {
+			r.census.most = censusMost
+		}
 	}
 	if opts.Where != nil && r.transitions() {
 		r.hold = newHold(r.held)
@@ -194,10 +197,10 @@ func (r *Report) decide(l *tracker.Life, row []int) {
 		r.findings.mark(c)
 	}
 	ok := r.tally.all || r.opts.lies(r.window, l) && (r.opts.Where == nil || r.matches(c))
+	if r.live != nil {
+		r.live.told.add(l) // what is counted of a Snapshot is of all
+	}
 	if ok {
-		if r.live != nil {
-			r.live.told.add(l)
-		}
 		r.tally.add(l)
 		r.serv.add(l)
 		if r.opts.Chosen != nil {

@@ -50,7 +50,7 @@ const (
 	clearedMost = 50
 )
 
-// Events of findings (interface.md).
+// Events of findings, as their records have them.
 const (
 	eventRaised  = "raised"
 	eventChanged = "changed"
@@ -111,7 +111,7 @@ func (w *watch) ending(m *Standing, since int64) detect.Ending {
 	}
 	st := *m.Stats
 	st.Skipped = slices.Clone(st.Skipped)
-	if len(w.past) > 0 {
+	if n > 0 { // or all was counted within the window
 		w.past[0].subtract(&st, &tot)
 	}
 	// One a second is enough to tell when the window began.

@@ -172,6 +172,8 @@ func checkInput(f *flags, r *raw, fs *pflag.FlagSet) error {
 	words := f.words(fs)
 	f.selection.Filter = r.filter
 	switch {
+	case f.iface == "" && fs.Changed("interface"): // as a script's unset variable gives it
+		return fmt.Errorf("-i: the name of the interface is empty")
 	case f.iface != "" && len(r.files) > 0:
 		return fmt.Errorf("-i and -r cannot be used together")
 	case f.iface == "" && len(r.files) == 0:
@@ -236,6 +238,9 @@ func checkInput(f *flags, r *raw, fs *pflag.FlagSet) error {
 func oneFilter(fs *pflag.FlagSet, words []string) error {
 	for _, w := range words {
 		if fi, err := os.Stat(w); err == nil && fi.Mode().IsRegular() {
+			if fs.Changed("interface") {
+				return fmt.Errorf("%s: with -i, words after the flags are a filter expression", w)
+			}
 			return fmt.Errorf("%s: with -r, words after the flags are a filter expression; repeat -r for each file, or leave it out", w)
 		}
 	}

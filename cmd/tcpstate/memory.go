@@ -70,7 +70,7 @@ type keeper struct {
 
 const (
 	// outside is what of the bound is not the runtime's: the program itself, libpcap.
-	outside = 16 << 20
+	outside = 40 << 20
 	// keepEvery is how often it is looked at.
 	keepEvery = time.Second
 )

@@ -84,6 +84,14 @@ func checkOutputs(f *flags, r *raw, flagSet *pflag.FlagSet) error {
 		sortable = sortable || !spec.format.Ordered
 		f.outputs = append(f.outputs, spec)
 	}
+	if f.iface != "" && f.count == 0 && f.duration == 0 {
+		// What would grow for ever.
+		for _, s := range f.outputs {
+			if f.report.Sort != nil && !s.format.Ordered && s.format.Name != "table" {
+				return fmt.Errorf("--sort: -o %s keeps all connections to sort them; a live capture takes it with -c or --duration", s.format.Name)
+			}
+		}
+	}
 	if f.report.Sort != nil && !sortable {
 		return fmt.Errorf("--sort: %s has an order of its own", f.outputs[0].format.Name)
 	}

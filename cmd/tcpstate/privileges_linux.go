@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -90,8 +91,15 @@ func checkThreads(who *login) (bound string, err error) {
 		return "", errors.New("root could be had again")
 	}
 	uid, gid := os.Getuid(), os.Getgid()
+	groups, err := os.Getgroups()
+	if err != nil {
+		return "", err
+	}
 	if who != nil {
 		uid, gid = who.uid, who.gid
+		if uid != 0 { // root's are left
+			groups = who.groups
+		}
 	}
 	const none = "0000000000000000"
 	want := map[string]string{
@@ -117,12 +125,26 @@ func checkThreads(who *login) (bound string, err error) {
 			if w, asked := want[name]; asked && value != w {
 				return "", fmt.Errorf("%s of a thread is %s and not %s", name, value, w)
 			}
+			if name == "Groups" && !sameGroups(value, groups) {
+				return "", fmt.Errorf("groups of a thread are %s and not %v", value, groups)
+			}
 			if name == "CapBnd" && value == none {
 				bound = " and none to be had"
 			}
 		}
 	}
 	return bound, nil
+}
+
+// sameGroups reports whether proc_pid_status(5) names these groups, in whatever order.
+func sameGroups(value string, groups []int) bool {
+	is, want := strings.Fields(value), make([]string, 0, len(groups))
+	for _, g := range groups {
+		want = append(want, strconv.Itoa(g))
+	}
+	slices.Sort(is)
+	slices.Sort(want)
+	return slices.Equal(slices.Compact(is), slices.Compact(want))
 }
 
 // fourTimes is an id as proc_pid_status(5) has it: real, effective, saved, and

@@ -455,3 +455,18 @@ func TestShellWord(t *testing.T) {
 		}
 	}
 }
+
+// Groups that somebody kept are seen.
+func TestSameGroups(t *testing.T) {
+	for _, c := range []struct {
+		value  string
+		groups []int
+		same   bool
+	}{
+		{"", nil, true}, {"27 1000 ", []int{1000, 27, 27}, true}, {"0 1000", []int{1000}, false}, {"1000", []int{1000, 27}, false}, {"0", nil, false},
+	} {
+		if got := sameGroups(c.value, c.groups); got != c.same {
+			t.Errorf("%q and %v: %v", c.value, c.groups, got)
+		}
+	}
+}

@@ -99,6 +99,13 @@ func (x *shown) left() <-chan struct{} {
 	return x.done
 }
 
+// leave begins to take the screen away.
+func (x *shown) leave() {
+	if x != nil {
+		x.cancel()
+	}
+}
+
 // close takes the screen away, and waits until the terminal is as it was.
 func (x *shown) close() error {
 	if x == nil {

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// interrupts tells of SIGINT and SIGTERM. The first ends the reading; soon after
+// interrupts tells of SIGINT, SIGTERM and SIGHUP. The first ends the reading; soon after
 // it the signals have their default effect again, so that a second ends the
 // program. Not at once: timeout(1) and shells send one to the program and one to
 // its process group.
@@ -21,6 +21,9 @@ type interrupts struct {
 func watchSignals() *interrupts {
 	i := &interrupts{c: make(chan struct{}, 1), ended: make(chan struct{}), sig: make(chan os.Signal, 1)}
 	signal.Notify(i.sig, syscall.SIGINT, syscall.SIGTERM)
+	if !signal.Ignored(syscall.SIGHUP) { // nohup(1) has it ignored
+		signal.Notify(i.sig, syscall.SIGHUP)
+	}
 	// A closed pipe is seen as an error of the write, so that files written
 	// at the same time are tidied up.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"io"
 	"math"
@@ -154,6 +155,7 @@ func (s *sniffer) run() error {
 	s.metrics.start()
 	defer s.metrics.close()
 	s.screen = s.show()
+	defer s.screen.close() // also when a mistake of ours ends the program
 	e, err := s.follow()
 	if failed := s.screen.close(); failed != nil {
 		s.complain("%v", failed)
@@ -161,11 +163,12 @@ func (s *sniffer) run() error {
 	if err == nil {
 		err = s.finish(&e)
 	}
-	if written := s.rec.close(); written != nil && !s.failed {
-		s.failed = true
-		if quiet(written) != nil {
-			s.complain("%v", written)
-		}
+	switch written := quiet(s.rec.close()); {
+	case written == nil || s.failed:
+	case s.alone():
+		err = cmp.Or(err, written)
+	default:
+		s.complain("%v", written)
 	}
 	for _, o := range s.outs {
 		if closed := o.close(); err == nil {
@@ -234,6 +237,7 @@ func (s *sniffer) follow() (ending, error) {
 			}
 		case <-sig:
 			e.interrupted, sig = true, nil
+			s.screen.leave() // a second one ends the program as it is
 			end()
 		case <-over:
 			over = nil
@@ -245,8 +249,7 @@ func (s *sniffer) follow() (ending, error) {
 		if err := s.report.Err(); err != nil {
 			return e, err
 		}
-		// Who read the packets has seen enough, and nobody sees anything else.
-		if err := s.rec.fault(); err != nil && quiet(err) == nil && len(s.outs) == 0 && s.metrics == nil {
+		if err := s.rec.fault(); err != nil && s.alone() {
 			return e, err
 		}
 	}
@@ -280,13 +283,17 @@ func (s *sniffer) take(m *filled) {
 	}
 	s.report.Batch(b)
 	s.rec.batch(b)
-	if err := s.rec.fault(); err != nil && !s.failed {
+	if err := s.rec.fault(); err != nil && !s.failed && !s.alone() {
 		s.failed = true
 		if quiet(err) != nil {
 			s.complain("%v; the capture goes on without", err)
 		}
 	}
 }
+
+// alone reports whether nobody sees anything but the packets: when they can be written no
+// more, the capture is over.
+func (s *sniffer) alone() bool { return len(s.outs) == 0 && s.metrics == nil }
 
 // standing is what the report looks at.
 func (s *sniffer) standing() *report.Standing {
