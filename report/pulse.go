@@ -17,6 +17,14 @@ func (o *table) Pulse(s, before *Snapshot) {
 	if o.start.IsZero() {
 		o.start = s.Began
 	}
+	if o.Quiet {
+		if len(s.Findings) > 0 || slices.ContainsFunc(s.Cleared, func(f ActiveFinding) bool { return f.Over.After(before.Now) }) {
+			o.gap()
+			o.printf("%s\n", o.bold(o.when(s.Now)))
+			o.holding(s, before)
+		}
+		return
+	}
 	o.gap()
 	span := s.Now.Sub(before.Now)
 	line := o.bold(o.when(s.Now))
@@ -32,7 +40,7 @@ func (o *table) Pulse(s, before *Snapshot) {
 		line += "; resets: " + most(by)
 	}
 	o.printf("%s\n", line)
-	if o.Parts.Has(PartSummary) && !o.Quiet {
+	if o.Parts.Has(PartSummary) {
 		if l := endpointsNow(s); l != "" {
 			o.printf("  endpoints: %s\n", l)
 		}

@@ -21,6 +21,7 @@ import (
 // bound is how much a tracker may hold.
 type bound struct {
 	memory                int64 // octets
+	granted               int64 // what memory was before Squeeze
 	lives                 int   // entries
 	unpacked              int   // entries from which on others are packed
 	tight                 bool  // three quarters of the memory are used up
@@ -57,6 +58,7 @@ func (b *bound) set(cfg *Config, n int) {
 		}
 		b.unpacked = min(b.unpacked, max(1, unpacked/n))
 	}
+	b.granted = b.memory
 }
 
 // Squeeze leaves lives so many octets less than they have, or may have if that is less, but not
@@ -66,6 +68,13 @@ func (p *Parallel) Squeeze(octets int64) {
 	t := p.workers[0].Tracker
 	if b := &t.bound; len(p.workers) == 1 && b.strict && b.memory != math.MaxInt64 {
 		b.memory = max(min(b.memory, t.octets())-octets, min(b.memory, t.cfg.MaxMemory/8))
+	}
+}
+
+// Ease takes back an eighth of what Squeeze did, where that is not needed any more.
+func (p *Parallel) Ease() {
+	if b := &p.workers[0].bound; b.memory < b.granted {
+		b.memory = min(b.granted, b.memory+max(b.granted/8, 1))
 	}
 }
 

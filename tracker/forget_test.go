@@ -264,3 +264,27 @@ func TestStrictBound(t *testing.T) {
 		t.Error("nothing gave way: nothing was tried")
 	}
 }
+
+// Room that was taken from lives comes back where all else needs it no more, and no more
+// of it than there was.
+func TestSqueezeAndEase(t *testing.T) {
+	cfg := DefaultConfig()
+	cfg.MaxMemory, cfg.Forget = 512<<20, time.Minute
+	p := NewParallel(cfg, 1, Observer{Life: func(*Life) {}})
+	before := p.workers[0].bound.memory
+	p.Squeeze(1 << 40)
+	least := p.workers[0].bound.memory
+	if least <= 0 || least >= before {
+		t.Fatalf("%d octets were squeezed to %d", before, least)
+	}
+	for range 20 {
+		was := p.workers[0].bound.memory
+		p.Ease()
+		if now := p.workers[0].bound.memory; now < was || now > before {
+			t.Fatalf("%d octets were eased to %d of %d", was, now, before)
+		}
+	}
+	if p.workers[0].bound.memory != before {
+		t.Errorf("%d of %d octets came back", p.workers[0].bound.memory, before)
+	}
+}

@@ -94,6 +94,8 @@ func (k *keeper) watch(now time.Time, t *tracker.Parallel) {
 	metrics.Read(k.live[:])
 	if over := int64(k.live[0].Value.Uint64()) - k.limit/8*7; over > 0 {
 		t.Squeeze(over)
+	} else if over < -k.limit/8 {
+		t.Ease()
 	}
 }
 
