@@ -168,6 +168,7 @@ func (s *sniffer) run() error {
 	case s.alone():
 		err = cmp.Or(err, written)
 	default:
+		s.failed = true
 		s.complain("%v", written)
 	}
 	for _, o := range s.outs {
@@ -190,6 +191,9 @@ func (s *sniffer) run() error {
 	// Who closed our output has seen enough, but not what the findings come to.
 	if failed := s.fail(s.f, s.report); err == nil {
 		err = failed
+	}
+	if s.failed { // it was told of: the packets are not all there
+		err = statusError{code: exitUsage}
 	}
 	return err
 }

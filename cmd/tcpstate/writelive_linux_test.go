@@ -77,7 +77,7 @@ func TestLiveWrites(t *testing.T) {
 	l = startLive(t, exe, nil, "-w", "/dev/full", "-o", "json="+report)
 	talkOnLoopback(t, 1000)
 	l.next(t, "-w: cannot write /dev/full: no space left on device; the capture goes on without")
-	l.interrupt(t, exitOK)
+	l.interrupt(t, exitUsage)
 
 	r, w, err := os.Pipe()
 	if err != nil {
