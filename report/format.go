@@ -92,6 +92,10 @@ type Final struct {
 	// Of returns the ids of the findings that a connection is part of which was
 	// handed to Connection before.
 	Of func(detect.Ref) []string
+	// Series are the endpoints in each state over time; nil if no output shows PartStates.
+	Series *Series
+	// Draw is that of Options.
+	Draw func(lives []*tracker.Life) map[detect.Ref]*Ladder
 }
 
 // Output is a Format with a place to write to.

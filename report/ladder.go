@@ -40,6 +40,19 @@ type LadderRow struct {
 	Revoked bool
 	// Class is the name of the segment's class, where it is worth a word.
 	Class string
+	// Folded: the row stands for this many ordinary segments, of which Segment is the
+	// last; nil for a row of its own.
+	Folded *Folded
+	// Marks are what findings say of the segment: the clauses that it proves.
+	Marks []string
+}
+
+// Folded is a stretch of segments that changed no state and are all of the same kind:
+// new data and the acknowledgments of it.
+type Folded struct {
+	Data  uint64    // segments with payload
+	Acks  uint64    // without
+	Bytes [2]uint64 // payload octets that the left and the right end sent
 }
 
 // Timer reports whether the row is a timer's.

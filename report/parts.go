@@ -14,11 +14,12 @@ const (
 	PartFindings
 	PartConnections
 	PartTransitions
+	PartStates // endpoints in each state over time
 	PartServices
 	PartTop // tables only: the connections of most interest
 )
 
-var partNames = []string{"summary", "findings", "connections", "transitions", "services", "top"}
+var partNames = []string{"summary", "findings", "connections", "transitions", "states", "services", "top"}
 
 // ParseParts reads a comma-separated list of parts.
 func ParseParts(s string) (p Parts, err error) {

@@ -2,6 +2,7 @@ package report
 
 import (
 	"bufio"
+	"time"
 
 	"tcpstate/capture"
 	"tcpstate/report/detect"
@@ -22,6 +23,11 @@ type Options struct {
 	// Chosen, if it is set, is told each life that the Selection keeps, at the latest
 	// before End returns. The life is valid during the call.
 	Chosen func(*tracker.Life)
+	// Draw makes the ladders of lives that are over, by reading the capture again; nil
+	// where that cannot be. A life that it does not find has none.
+	Draw func(lives []*tracker.Life) map[detect.Ref]*Ladder
+	// Step is the time between the points of a Series; 0: a part of the capture's length.
+	Step time.Duration
 }
 
 // Report turns what a tracker finds into outputs. Begin comes first, then the
@@ -285,6 +291,7 @@ func (r *Report) End(st *capture.Stats, tot tracker.Totals, states [tracker.NumS
 		Findings: r.findings.found,
 		Hidden:   len(r.findings.hidden),
 		Of:       r.findings.of,
+		Draw:     r.opts.Draw,
 	}
 	for _, o := range r.outs {
 		o.End(f)

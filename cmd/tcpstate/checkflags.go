@@ -45,7 +45,10 @@ func isCheck(f *flags, fs *pflag.FlagSet) bool {
 
 // words are the arguments that are no flags, without the command's name.
 func (f *flags) words(fs *pflag.FlagSet) []string {
-	if f.check.on || f.diff {
+	switch {
+	case f.seeing.at:
+		return fs.Args()[min(2, fs.NArg()):] // TIME is a word of the command
+	case f.check.on || f.diff || f.seeing.explain:
 		return fs.Args()[1:]
 	}
 	return fs.Args()

@@ -44,6 +44,7 @@ type flags struct {
 	narrow     string // --finding, for -w; "" for none
 
 	check    checkFlags
+	seeing   seeingFlags
 	diff     bool            // tcpstate diff OLD NEW
 	verdicts []verdictOutput // of check and diff
 
@@ -102,6 +103,7 @@ func define(f *flags, r *raw) *pflag.FlagSet {
 	fs.BoolVar(&f.annotate, "annotate", false, "")
 	fs.StringVar(&f.narrow, "finding", "", "")
 	defineCheck(fs, f, r)
+	defineSeeing(fs, f)
 	fs.StringVarP(&r.filter, "filter", "f", "", "")
 	fs.StringVarP(&r.filterFile, "filter-file", "F", "", "")
 	fs.StringSliceVar(&r.hosts, "host", nil, "")
@@ -151,7 +153,8 @@ func parseFlags(args []string) (*flags, error) {
 		return f, nil
 	}
 	f.check.on = isCheck(f, fs)
-	steps := []func(*flags, *raw, *pflag.FlagSet) error{checkInput, checkLive, checkWrite, checkSelection, checkTimers, checkBounds, checkFindings, checkReport, checkCheck, checkOutputs}
+	f.seeing.isSeeing(f, fs)
+	steps := []func(*flags, *raw, *pflag.FlagSet) error{checkInput, checkSeeing, checkLive, checkWrite, checkSelection, checkTimers, checkBounds, checkFindings, checkReport, checkCheck, checkOutputs}
 	if f.diff = isDiff(f, r, fs); f.diff {
 		steps = append([]func(*flags, *raw, *pflag.FlagSet) error{checkDiff}, steps...)
 	}

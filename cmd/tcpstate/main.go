@@ -73,6 +73,10 @@ func (c *cli) main(args []string) error {
 		return c.check(f)
 	case f.diff:
 		return c.diff(f)
+	case f.seeing.explain:
+		return c.explain(f)
+	case f.seeing.at:
+		return c.at(f)
 	case f.iface != "":
 		return c.sniff(f)
 	}

@@ -25,8 +25,13 @@ type outputSpec struct {
 
 // checkOutputs reads -o and --show, and what goes with them.
 func checkOutputs(f *flags, r *raw, flagSet *pflag.FlagSet) error {
-	if f.check.on || f.diff {
+	switch {
+	case f.check.on || f.diff:
 		return checkVerdicts(f, r, flagSet)
+	case f.seeing.explain:
+		return checkExplainOutputs(f, r, flagSet)
+	case f.seeing.at:
+		return checkAtOutputs(f, r, flagSet)
 	}
 	switch {
 	case len(r.outputs) > 0:

@@ -29,6 +29,9 @@ there and how sure that is
   tcpstate [flags] -r FILE [-r FILE...] [FILTER]  the same, tcpdump's way
   tcpstate [flags] -i IFACE [FILTER]              live: a screen on a terminal, else a
                                                   few lines at intervals; then report
+  tcpstate explain [flags] FILE...                the ladder of chosen connections: each
+                                                  segment with both ends' states
+  tcpstate at TIME [flags] FILE...                the states of all at one instant
   tcpstate check [flags] FILE|DIR|GLOB...         judge each capture by a policy
   tcpstate diff [flags] OLD NEW                   what changed between two captures
   tcpstate findings [ID]                          what can be found, or all about one
@@ -37,8 +40,8 @@ FILE is pcap or pcapng, plain or compressed with gzip or zstd; "-" is standard
 input. Several files are one capture, merged in time order. FILTER is a pcap
 filter expression. A state with ? is presumed: the segment that causes it was
 seen on its way. One with ~ elapsed: a timer ran out. A finding says what is
-wrong, with the frames that prove it. (A file called findings is ./findings, one
-called check or diff ./check or ./diff.)
+wrong, with the frames that prove it. (A file called findings is ./findings; so it
+is with check, diff, explain and at.)
 
 Input
   -r, --read FILE             read FILE ("-" is standard input); may be repeated
@@ -74,13 +77,13 @@ Packets to a file
   -C, --file-size MB          begin another file after so many million octets
   -W, --file-count N          keep N files: the oldest is overwritten
       --annotate              put both ends' states into each packet's comment
-      --finding ID            with -w: the connections of this finding
+      --finding ID            with -w or explain: the connections of this finding
 
 What is reported
   -o, --output FORMAT[=FILE]  may be repeated, one of them on standard output:
 FORMATS
       --show PARTS            any of summary, findings, connections, transitions,
-                              services, top, with commas between
+                              states, services, top, with commas between
       --where EXPR            keep connections for which EXPR holds, such as
                               client.state == "CLOSE-WAIT" && duration > 60, or
                               "refused" in findings (shown when all is read);
@@ -103,6 +106,21 @@ Findings
                               --until leave out does not (with the last four, what
                               counts ports, TIME-WAIT or attempts is left out, too)
       --ports LO-HI           the ports that clients connect from (as --os has them)
+
+Ladders (tcpstate explain)
+                              The connections are those of --stream, --where or
+                              --finding, else all that are part of a finding. -o is
+                              table, markdown or html
+      --full                  a line for each segment, also where data flows as usual
+      --plain                 the whole of each segment, in a form that can be read back
+
+States over time (tcpstate at, --show states)
+                              TIME is a time as --since takes it, or end. -o is table,
+                              json, ndjson or csv
+      --style STYLE           look like ss, netstat or table (default)
+      --group-by WHAT         count by state, service or host
+      --step D                time between the points of --show states; else a part of
+                              the capture's length
 
 Verdicts (tcpstate check)
       --policy FILE           judge by the rules in FILE (YAML); without it, findings
