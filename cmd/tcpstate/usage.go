@@ -29,8 +29,8 @@ there and how sure that is
   tcpstate [flags] -r FILE [-r FILE...] [FILTER]  the same, tcpdump's way
   tcpstate [flags] -i IFACE [FILTER]              live: a screen on a terminal, else a
                                                   few lines at intervals; then report
-  tcpstate explain [flags] FILE...                the ladder of chosen connections: each
-                                                  segment with both ends' states
+  tcpstate explain [flags] FILE...                the ladder of each one chosen: every
+                                                  segment with the states of both ends
   tcpstate at TIME [flags] FILE...                the states of all at one instant
   tcpstate check [flags] FILE|DIR|GLOB...         judge each capture by a policy
   tcpstate diff [flags] OLD NEW                   what changed between two captures
@@ -112,7 +112,7 @@ Ladders (tcpstate explain)
                               --finding, else all that are part of a finding. -o is
                               table, markdown or html
       --full                  a line for each segment, also where data flows as usual
-      --plain                 the whole of each segment, in a form that can be read back
+      --plain                 the whole of each segment, to be read back
 
 States over time (tcpstate at, --show states)
                               TIME is a time as --since takes it, or end. -o is table,
