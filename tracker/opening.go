@@ -198,7 +198,12 @@ func (c *Conn) synAck(k *sink, s *capture.Segment, x, y uint8) {
 // timer: there is state behind it, no cookie (RFC 4987 section 3.6).
 func (c *Conn) synAckAgain(k *sink, xe *Endpoint, x uint8) {
 	if xe.is(provoked) {
-		// An answer to a repeated SYN; Linux rewinds its timer with it.
+		// An answer to a repeated SYN; Linux rewinds its timer with it (inet_rtx_syn_ack in
+		// tcp_check_req). Where that SYN came later than the timer was due, the timer may have run
+		// out as well: then the next repeat is due after twice the interval.
+		if k.now-xe.synAt > xe.gap {
+			xe.gap = twice(xe.gap)
+		}
 		xe.synAt = k.now
 	} else {
 		if d := k.now - xe.synAt; d > 0 {
