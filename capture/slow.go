@@ -12,9 +12,10 @@ var landings = gopacket.NewLayerClass([]gopacket.LayerType{
 })
 
 // slowOptions: one layer at a time, so that nothing above the landing is ever
-// decoded; no copy; and gopacket's own recovery, which formats a stack trace
-// for each frame that it cannot read, off.
-var slowOptions = gopacket.DecodeOptions{Lazy: true, NoCopy: true, SkipDecodeRecovery: true}
+// decoded; a copy, for gopacket moves octets about in what it decodes (the padding of a
+// radiotap frame), which others read after it; and its own recovery, which formats a
+// stack trace for each frame that it cannot read, off.
+var slowOptions = gopacket.DecodeOptions{Lazy: true, SkipDecodeRecovery: true}
 
 // slowLink decodes a frame whose link type is not known here: gopacket peels
 // it down to a layer that is. It allocates, and is for links that few
