@@ -91,7 +91,7 @@ type Skip struct {
 // Damage is one kind of unreadable input.
 type Damage struct {
 	File   string
-	Reason string // "cut-short", "block-too-large" ...
+	Reason string // "cut-short", "bad-block-length" ...
 	Offset int64  // of the first, in octets from the start of the uncompressed file
 	N      uint64
 	Detail string // more words, where there are any
