@@ -158,6 +158,9 @@ func parseFlags(args []string) (*flags, error) {
 	if f.diff = isDiff(f, r, fs); f.diff {
 		steps = append([]func(*flags, *raw, *pflag.FlagSet) error{checkDiff}, steps...)
 	}
+	if isAt(fs) {
+		steps = append([]func(*flags, *raw, *pflag.FlagSet) error{checkMoment}, steps...)
+	}
 	if isCatalogue(f, r, fs) {
 		steps = []func(*flags, *raw, *pflag.FlagSet) error{checkCatalogue, checkReport, checkOutputs}
 	}

@@ -28,6 +28,10 @@ type seeingFlags struct {
 	style   string
 	groupBy string
 
+	grouping report.Grouping
+	clocks   bool       // --time is given
+	outputs  []atOutput // of at
+
 	step time.Duration // between points of a series; 0: chosen by the capture's length
 }
 
