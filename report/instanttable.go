@@ -50,7 +50,7 @@ func (o *instantTable) head() {
 		names = append(names, Printable(string(f.Name)))
 	}
 	fmt.Fprintf(o.w, "%s at %s", o.Bold(strings.Join(names, ", ")), o.when(o.InstantStyle, o.At))
-	if !o.Empty && o.At >= o.First {
+	if !o.Empty && o.At >= o.First && o.At == o.AsOf {
 		fmt.Fprintf(o.w, ", %s after the first packet", showSpan(seconds(o.At-o.First)))
 	}
 	fmt.Fprintf(o.w, "\n%s\n", strings.Join(append(o.counts(), o.Notes(o.InstantStyle)...), "\n"))
@@ -74,11 +74,11 @@ func (v *InstantView) Notes(s *InstantStyle) (l []string) {
 	case v.Empty:
 		return []string{"the capture is empty"}
 	case v.At < v.First:
-		l = append(l, fmt.Sprintf("the capture begins %s later, at %s: nothing is known of the time before", showSpan(seconds(v.First-v.At)), v.when(s, v.First)))
+		l = append(l, fmt.Sprintf("the capture begins later, at %s: nothing is known of the time before", v.when(s, v.First)))
 	case v.Interrupted && v.At > v.AsOf:
 		l = append(l, fmt.Sprintf("interrupted at %s: the states are those of that moment", v.when(s, v.AsOf)))
 	case v.At > v.AsOf:
-		l = append(l, fmt.Sprintf("the capture ends %s before, at %s: the states are those at its end", showSpan(seconds(v.At-v.AsOf)), v.when(s, v.AsOf)))
+		l = append(l, fmt.Sprintf("the capture ends before, at %s: the states are those at its end", v.when(s, v.AsOf)))
 	}
 	return l
 }
@@ -176,9 +176,26 @@ func (o *instantTable) since(e *spotEnd) string {
 	case !e.moved:
 		return "-"
 	case o.Clocks:
-		return o.Clock.Show(instant(e.since), instant(o.First), o.Zone)
+		return o.brief(e.since)
 	}
 	return showSpan(seconds(o.span(e.since)))
+}
+
+// brief is a time without the date, if all the capture up to the instant has but one.
+func (o *instantTable) brief(ns int64) string {
+	show := func(ns int64) (day, rest string, ok bool) {
+		return strings.Cut(o.Clock.Show(instant(ns), instant(o.First), o.Zone), " ")
+	}
+	day, rest, ok := show(ns)
+	first, _, _ := show(o.First)
+	last, _, _ := show(o.AsOf)
+	switch {
+	case !ok:
+		return day
+	case day == first && day == last:
+		return rest
+	}
+	return day + " " + rest
 }
 
 // groups writes counts of endpoints.

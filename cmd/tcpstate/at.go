@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"time"
 
 	"tcpstate/capture"
@@ -43,8 +44,8 @@ func (c *cli) at(f *flags) error {
 			c.complain("%s", n)
 		}
 	}
-	if a.stopped {
-		// Of what was not read nobody can say what it holds.
+	if a.reached {
+		// Of what lies beyond nobody asked what it holds.
 		hush := *f
 		hush.quiet = true
 		f = &hush
@@ -57,9 +58,10 @@ type instantReader struct {
 	r       *report.Instant
 	t       *tracker.Parallel
 	at      int64
-	last    int64 // the time of the latest frame
-	back    int64 // by how much time has gone back at the most, ns
-	high    int64 // the latest time of a segment
+	last    int64            // the time of the latest frame
+	back    int64            // by how much time has gone back at the most, ns
+	high    int64            // the latest time of a segment
+	damage  []capture.Damage // before the batch that reached the instant
 	begun   bool
 	reached bool // something came that is later than the instant
 	stopped bool // and the rest was not read
@@ -79,16 +81,15 @@ func (a *instantReader) read(c *cli, f *flags, src capture.Source, intr *interru
 	defer a.t.Close()
 	bar := c.newProgress(f)
 	rd := startReader(src)
-	var (
-		stop   <-chan time.Time
-		damage []capture.Damage // before the batch in hand
-	)
-	a.high = -1 << 63
+	var stop <-chan time.Time
+	a.high = math.MinInt64
 	sig := intr.c
 	for e.err == nil && !a.stopped {
 		select {
 		case m := <-rd.full:
-			damage = append(damage[:0], e.stats.Damage...)
+			if !a.reached {
+				a.damage = append(a.damage[:0], e.stats.Damage...)
+			}
 			e.stats, e.err = m.stats, m.err
 			if !a.begun && m.stats.Packets > 0 {
 				a.begun = true
@@ -124,7 +125,9 @@ func (a *instantReader) read(c *cli, f *flags, src capture.Source, intr *interru
 	}
 	if a.stopped {
 		e.interrupted = false // it has all that was asked for
-		e.stats.Damage = beforehand(&e.stats, damage)
+	}
+	if a.reached {
+		e.stats.Damage = beforehand(&e.stats, a.damage)
 	}
 	return e
 }
