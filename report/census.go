@@ -1,8 +1,6 @@
 package report
 
 import (
-	"math"
-
 	"tcpstate/capture"
 	"tcpstate/tracker"
 )
@@ -11,9 +9,9 @@ import (
 // the tracker counts itself, at less cost.
 //
 // The counts at the end are those of the lives; the peaks come from the
-// transitions, so that CLOSED, where every endpoint begins, has its peak at
-// the end. In a report window the peaks are those inside it, of everything
-// that came into a state before it or in it.
+// transitions, and from where 4-tuples begin, with both ends in CLOSED. In a report
+// window the peaks are those inside it, of everything that came into a state before
+// it or in it.
 type census struct {
 	now    [tracker.NumStates]uint64
 	counts [tracker.NumStates]tracker.StateCount
@@ -22,6 +20,8 @@ type census struct {
 	// that goes on under another number is still one endpoint.
 	ends map[capture.Key][2]endState
 	most int // how many of these are remembered; 0 for all
+	// series is told of what changes inside; nil if nobody wants one.
+	series *series
 }
 
 // censusMost bounds what is remembered of a live capture, which may go on for ever: at
@@ -34,21 +34,44 @@ type endState struct {
 }
 
 func (c *census) transition(t *tracker.Transition, w window) {
-	if t.Time > w.until {
+	if t.From != t.To {
+		c.move(t.From, t.To, t.Time, w)
+	}
+}
+
+// opened counts the ends of a 4-tuple that is new.
+func (c *census) opened(t *tracker.Transition, w window) {
+	c.move(tracker.NumStates, tracker.Closed, t.Time, w)
+	if !t.Key.Self() { // else it talks to itself
+		c.move(tracker.NumStates, tracker.Closed, t.Time, w)
+	}
+}
+
+// move takes an endpoint from one state to another; from is tracker.NumStates for one
+// that is new.
+func (c *census) move(from, to tracker.State, at int64, w window) {
+	if at > w.until {
 		return
 	}
-	if !c.inside && t.Time >= w.since {
+	if !c.inside && at >= w.since {
 		c.enter(w.since)
 	}
-	if t.From == t.To {
+	if from < tracker.NumStates {
+		if c.now[from] > 0 {
+			c.now[from]--
+		} else {
+			from = tracker.NumStates // it came there before the window, or under a number that is not selected
+		}
+	}
+	c.now[to]++
+	if !c.inside {
 		return
 	}
-	if t.From != tracker.Closed && c.now[t.From] > 0 {
-		c.now[t.From]--
+	if n := &c.counts[to]; c.now[to] > n.Peak {
+		n.Peak, n.PeakTime = c.now[to], at
 	}
-	c.now[t.To]++
-	if n := &c.counts[t.To]; c.inside && c.now[t.To] > n.Peak {
-		n.Peak, n.PeakTime = c.now[t.To], t.Time
+	if c.series != nil {
+		c.series.move(from, to, at)
 	}
 }
 
@@ -61,6 +84,9 @@ func (c *census) enter(at int64) {
 		if n > 0 {
 			c.counts[s].Peak, c.counts[s].PeakTime = n, at
 		}
+	}
+	if c.series != nil {
+		c.series.begin(at, &c.now)
 	}
 }
 
@@ -97,13 +123,13 @@ func (c *census) forget() {
 
 // final are the counts of a capture whose last frame was at last.
 func (c *census) final(w window, last int64) [tracker.NumStates]tracker.StateCount {
-	if !c.inside && w.since > math.MinInt64 {
+	if !c.inside {
 		c.enter(w.since)
 	}
 	for k, ends := range c.ends {
 		c.tuple(k, ends)
 	}
-	// An endpoint that never left CLOSED made no transition.
+	// In a window there may be more that were CLOSED before it.
 	x := &c.counts[tracker.Closed]
 	if n := x.Confirmed + x.Presumed + x.Elapsed; n > x.Peak {
 		x.Peak, x.PeakTime = n, last

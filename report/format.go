@@ -27,7 +27,9 @@ type Format struct {
 	// Settled: it wants connections with all findings that they are part of, which
 	// are known at the end.
 	Settled bool
-	New     func(*Env) Formatter
+	// Series: it wants Final.Series, also if its Parts are without PartStates.
+	Series bool
+	New    func(*Env) Formatter
 	// Interim makes one that reports what is known in the midst of a live capture: what
 	// it writes stands between what the other writes. nil: there is no such form.
 	Interim func(*Env) Formatter
@@ -92,7 +94,8 @@ type Final struct {
 	// Of returns the ids of the findings that a connection is part of which was
 	// handed to Connection before.
 	Of func(detect.Ref) []string
-	// Series are the endpoints in each state over time; nil if no output shows PartStates.
+	// Series are the endpoints in each state over time; nil if no output shows PartStates
+	// or has Format.Series.
 	Series *Series
 	// Draw is that of Options.
 	Draw func(lives []*tracker.Life) map[detect.Ref]*Ladder

@@ -23,9 +23,10 @@ type hold struct {
 
 // heldItem is a transition, or a connection that was kept.
 type heldItem struct {
-	t    tracker.Transition
-	life *heldLife
-	fate fate
+	t      tracker.Transition
+	opened bool // t tells of a 4-tuple that is new
+	life   *heldLife
+	fate   fate
 }
 
 type heldLife struct {
@@ -46,9 +47,13 @@ const holdMost = 1 << 18
 
 func newHold(out func(*heldItem)) *hold { return &hold{out: out, pending: map[uint64][]int{}} }
 
-func (h *hold) transition(t *tracker.Transition) {
-	h.pending[t.ID] = append(h.pending[t.ID], h.base+len(h.items))
-	h.items = append(h.items, heldItem{t: *t})
+func (h *hold) transition(t *tracker.Transition) { h.add(heldItem{t: *t}) }
+
+func (h *hold) opened(t *tracker.Transition) { h.add(heldItem{t: *t, opened: true}) }
+
+func (h *hold) add(it heldItem) {
+	h.pending[it.t.ID] = append(h.pending[it.t.ID], h.base+len(h.items))
+	h.items = append(h.items, it)
 	if h.most > 0 && len(h.items) > h.most {
 		h.forget()
 	}

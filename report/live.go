@@ -2,6 +2,7 @@ package report
 
 import (
 	"cmp"
+	"maps"
 	"time"
 
 	"tcpstate/capture"
@@ -179,6 +180,7 @@ func (r *Report) Interim(m *Standing) error {
 		s := New(o)
 		s.tally = r.tally
 		s.serv.merge(r.serv)
+		s.follow(r)
 		s.findings.engine, s.findings.asked, s.findings.kept = nil, true, nil
 		if w := r.live.watch; w != nil {
 			s.findings.found, s.findings.worst = w.now(), w.worst
@@ -193,6 +195,18 @@ func (r *Report) Interim(m *Standing) error {
 		}
 	}
 	return r.Flush()
+}
+
+// follow begins with the census and the Series as o has them so far.
+func (r *Report) follow(o *Report) {
+	if r.series != nil {
+		r.series = o.series.clone()
+	}
+	if r.census != nil {
+		c := *o.census
+		c.ends, c.series = maps.Clone(c.ends), r.series
+		r.census = &c
+	}
 }
 
 // findingsOf are the findings that hold now of a life.

@@ -2,6 +2,7 @@ package report
 
 import (
 	"bufio"
+	"slices"
 	"time"
 
 	"tcpstate/capture"
@@ -44,6 +45,7 @@ type Report struct {
 	tally    tally
 	serv     *services
 	census   *census // of the selection; nil when the tracker's own is right
+	series   *series // nil if no output wants one
 	findings findings
 	capture  *Capture
 	quiet    tracker.Life // a silent one that is shown; reused
@@ -87,7 +89,10 @@ func New(opts Options) *Report {
 		r.settled = r.settled || o.Format.Settled
 	}
 	r.told = r.shows(PartConnections | PartTop)
-	if opts.Active() && r.shows(PartSummary) {
+	if r.shows(PartStates) || slices.ContainsFunc(opts.Outputs, func(o Output) bool { return o.Format.Series }) {
+		r.series = newSeries(opts.Step)
+	}
+	if opts.Active() && (r.series != nil || r.shows(PartSummary)) {
 		r.census = &census{}
 		if opts.Live != nil {
 			r.census.most = censusMost
@@ -131,6 +136,12 @@ func (r *Report) Observer() tracker.Observer {
 	if r.transitions() {
 		o.Transition = r.transition
 	}
+	switch {
+	case r.census != nil:
+		o.Opened = r.opened
+	case r.series != nil:
+		o.Moved = r.series.move
+	}
 	if r.findings.engine != nil {
 		o.Case, o.Cases, o.Trails = r.examine, r.cases, r.findings.engine.Trails()
 	}
@@ -143,6 +154,14 @@ func (r *Report) Observer() tracker.Observer {
 func (r *Report) Begin(st *capture.Stats) {
 	r.window = r.opts.window(st.First)
 	r.capture = NewCapture(st)
+	if r.series != nil && !r.series.begun && st.Packets > 0 {
+		r.series.first = st.First
+		if r.census == nil {
+			r.series.begin(st.First, &[tracker.NumStates]uint64{})
+		} else {
+			r.census.series = r.series
+		}
+	}
 	for _, o := range r.outs {
 		o.Begin(r.capture)
 	}
@@ -167,6 +186,18 @@ func (r *Report) transition(t *tracker.Transition) {
 		return
 	}
 	r.emitTransition(t)
+}
+
+// opened counts a 4-tuple that is new, which a selection that knows of transitions only
+// would not.
+func (r *Report) opened(t *tracker.Transition) {
+	switch {
+	case !r.opts.stream(t.ID):
+	case r.hold != nil:
+		r.hold.opened(t)
+	default:
+		r.census.opened(t, r.window)
+	}
 }
 
 func (r *Report) emitTransition(t *tracker.Transition) {
@@ -258,6 +289,10 @@ func (r *Report) held(it *heldItem) {
 		r.emit(&r.conn)
 		return
 	}
+	if it.opened {
+		r.census.opened(&it.t, r.window)
+		return
+	}
 	r.emitTransition(&it.t)
 }
 
@@ -292,6 +327,9 @@ func (r *Report) End(st *capture.Stats, tot tracker.Totals, states [tracker.NumS
 		Hidden:   len(r.findings.hidden),
 		Of:       r.findings.of,
 		Draw:     r.opts.Draw,
+	}
+	if r.series != nil {
+		f.Series = r.series.final(min(st.Last, r.window.until), &states)
 	}
 	for _, o := range r.outs {
 		o.End(f)

@@ -6,6 +6,7 @@ type census struct {
 	n    [NumStates][3]uint64
 	peak [NumStates]uint64
 	when [NumStates]int64
+	told func(from, to State, at int64) // Observer.Moved
 }
 
 // move counts one endpoint's change.
@@ -16,6 +17,9 @@ func (c *census) move(from State, fc Certainty, to State, tc Certainty, now int6
 	}
 	c.n[from][fc]--
 	c.count(to, tc, now)
+	if c.told != nil {
+		c.told(from, to, now)
+	}
 }
 
 // add counts an endpoint that is new.
@@ -25,6 +29,9 @@ func (c *census) add(s State, cert Certainty, now int64) {
 		return
 	}
 	c.count(s, cert, now)
+	if c.told != nil {
+		c.told(NumStates, s, now)
+	}
 }
 
 // note leaves a move to the merger. One that a segment's arrival makes is of that

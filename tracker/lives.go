@@ -25,6 +25,9 @@ func (t *Tracker) enlist(c *Conn, s *capture.Segment) {
 		for i := 0; i < n; i++ {
 			t.census.add(Closed, Presumed, s.Time)
 		}
+		if t.obs.Opened != nil {
+			t.obs.Opened(&Transition{Time: s.Time, Frame: s.Frame, ID: c.id, Key: c.Key})
+		}
 	}
 	if (s.Flags&capture.SYN == 0 || odd(s.Flags)) && c.mode&rolesFixed == 0 && c.roles == RoleGuess {
 		c.guessRoles(s, t.ports.has(&s.Key, 0), t.ports.has(&s.Key, 1))

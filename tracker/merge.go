@@ -79,18 +79,27 @@ func (p *Parallel) count(b *capture.Batch) {
 // move is one of them.
 func (p *Parallel) move(b *capture.Batch, m *movers, x *move) {
 	c, s := &p.census, x.to.state()
+	from := NumStates
 	if x.from != noState {
-		c.n[x.from.state()][x.from.certainty()]--
+		from = x.from.state()
+		c.n[from][x.from.certainty()]--
 	}
 	higher := c.enter(s, x.to.certainty())
-	switch {
-	case x.rings:
+	if x.rings {
 		if higher {
 			c.when[s] = m.rung[0].now
 		}
+		if p.obs.Moved != nil {
+			p.obs.Moved(from, s, m.rung[0].now)
+		}
 		m.rung = m.rung[1:]
-	case higher:
+		return
+	}
+	if higher {
 		c.when[s] = b.Segments[x.pos].Time
+	}
+	if p.obs.Moved != nil {
+		p.obs.Moved(from, s, b.Segments[x.pos].Time)
 	}
 }
 
@@ -118,6 +127,11 @@ func (p *Parallel) tell() {
 			s := &j.steps[best.index]
 			s.ID = p.numbers.of(s.ID)
 			p.obs.Transition(s)
+			continue
+		case itemOpened:
+			s := &j.steps[best.index]
+			s.ID = p.numbers.of(s.ID)
+			p.obs.Opened(s)
 			continue
 		case itemSilent:
 			s := &j.silent[best.index]

@@ -51,6 +51,13 @@ func DefaultConfig() Config {
 type Observer struct {
 	// Transition: an endpoint's best estimate changed, or a presumed state was confirmed.
 	Transition func(*Transition)
+	// Moved: the census counts an endpoint in another state than before, or in the same
+	// with another certainty; from is NumStates for one that is new. In the order in
+	// which they move, but not of the same with the other calls.
+	Moved func(from, to State, at int64)
+	// Opened: a 4-tuple is new, and its two ends are CLOSED: From and To are, and Side
+	// says nothing. Only for those who ask for Transition, too.
+	Opened func(*Transition)
 	// Life: one life of a 4-tuple is over, or the capture is.
 	Life func(*Life)
 	// Case: the same life, with its trail and its ends' accounts, for those who

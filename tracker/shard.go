@@ -73,6 +73,7 @@ const (
 	itemTransition itemKind = iota
 	itemLife
 	itemSilent
+	itemOpened
 )
 
 // move is one change of the census. An endpoint that is new has no from. There are
@@ -104,6 +105,12 @@ func (t *Tracker) shard(index, of uint32, o Observer) {
 	if o.Transition != nil {
 		t.obs.Transition = func(x *Transition) {
 			t.log.items = append(t.log.items, item{t.instant, itemTransition, uint32(len(t.log.steps))})
+			t.log.steps = append(t.log.steps, *x)
+		}
+	}
+	if o.Opened != nil {
+		t.obs.Opened = func(x *Transition) {
+			t.log.items = append(t.log.items, item{t.instant, itemOpened, uint32(len(t.log.steps))})
 			t.log.steps = append(t.log.steps, *x)
 		}
 	}

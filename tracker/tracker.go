@@ -84,7 +84,7 @@ type Totals struct {
 // New makes a tracker that reports to obs.
 func New(cfg Config, obs Observer) *Tracker {
 	t := &Tracker{cfg: cfg, obs: obs, now: math.MinInt64}
-	t.k.census = &t.census
+	t.k.census, t.census.told = &t.census, obs.Moved
 	t.k.cfg = &t.cfg
 	t.k.keep = obs.Transition != nil || obs.Step != nil
 	if obs.Step != nil {
