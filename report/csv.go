@@ -15,7 +15,7 @@ var csvFormat = &Format{
 	Name:    "csv",
 	Doc:     "one part: connections, or that of --show",
 	Parts:   PartConnections,
-	Can:     PartFindings | PartConnections | PartTransitions | PartServices,
+	Can:     PartFindings | PartConnections | PartTransitions | PartStates | PartServices,
 	OnePart: true,
 	New:     func(e *Env) Formatter { return &csvTable{Env: e, w: csv.NewWriter(e.W)} },
 }
@@ -36,6 +36,8 @@ func (o *csvTable) Begin(*Capture) {
 		o.W.WriteString(strings.Join(FieldNames(), ",") + "\n")
 	case o.Parts.Has(PartTransitions):
 		o.W.WriteString("time,frame,id,endpoint,local,remote,from,to,certainty,rule\n")
+	case o.Parts.Has(PartStates):
+		o.W.WriteString(seriesColumns() + "\n")
 	case o.Parts.Has(PartFindings):
 		o.w.Write([]string{"id", "severity", "subject", "count", "first", "last", "metrics", "evidence.total", "evidence", "blame",
 			"seen_by.client", "seen_by.server", "explanation", "advice", "wireshark"})
@@ -76,6 +78,12 @@ func (o *csvTable) End(f *Final) {
 	if o.Parts.Has(PartFindings) {
 		for i := range f.Findings {
 			o.finding(&f.Findings[i])
+		}
+	}
+	if o.Parts.Has(PartStates) {
+		for i := range f.Series.Points {
+			o.line = appendCSVPoint(o.line[:0], f.Series, i)
+			o.W.Write(o.line)
 		}
 	}
 	if o.Parts.Has(PartServices) {

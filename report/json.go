@@ -9,12 +9,12 @@ var jsonFormat = &Format{
 	Name:  "json",
 	Doc:   "one JSON object",
 	Parts: PartSummary | PartFindings | PartConnections | PartServices,
-	Can:   PartSummary | PartFindings | PartConnections | PartTransitions | PartServices,
+	Can:   PartSummary | PartFindings | PartConnections | PartTransitions | PartStates | PartServices,
 	New:   func(e *Env) Formatter { return &jsonDoc{Env: e} },
 }
 
 // jsonDoc writes one object with the keys schema, capture, connections,
-// transitions, findings, services and summary, those that are shown. The
+// transitions, findings, states, services and summary, those that are shown. The
 // connections go out as they come; transitions wait in memory, since their key
 // comes later, and so do connections if they are to be sorted.
 type jsonDoc struct {
@@ -94,6 +94,11 @@ func (o *jsonDoc) End(f *Final) {
 			o.W.Write(o.buf)
 		}
 		o.W.WriteByte(']')
+	}
+	if o.Parts.Has(PartStates) {
+		o.W.WriteString(`,"states":`)
+		o.buf = appendSeries(o.buf[:0], f.Series)
+		o.W.Write(o.buf)
 	}
 	if o.Parts.Has(PartServices) {
 		o.W.WriteString(`,"services":`)

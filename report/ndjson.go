@@ -1,19 +1,23 @@
 package report
 
-import "tcpstate/tracker"
+import (
+	"slices"
+
+	"tcpstate/tracker"
+)
 
 var ndjsonFormat = &Format{
 	Name:    "ndjson",
 	Doc:     "one JSON object per line, as connections end",
 	Parts:   PartSummary | PartFindings | PartConnections | PartServices,
-	Can:     PartSummary | PartFindings | PartConnections | PartTransitions | PartServices,
+	Can:     PartSummary | PartFindings | PartConnections | PartTransitions | PartStates | PartServices,
 	Ordered: true,
 	New:     func(e *Env) Formatter { return &ndjson{Env: e} },
 	Interim: func(e *Env) Formatter { return &ndjsonInterim{Env: e} },
 }
 
 // ndjson writes one object per line: the capture, always; transitions and
-// connections in the order of (time, frame, id); the findings; the summary last.
+// connections in the order of (time, frame, id); the findings; the states; the summary last.
 // The services are an array inside the summary line.
 type ndjson struct {
 	*Env
@@ -41,6 +45,12 @@ func (o *ndjson) End(f *Final) {
 		for i := range f.Findings {
 			o.line(AppendFinding(o.buf[:0], &f.Findings[i], f.event()))
 		}
+	}
+	if o.Parts.Has(PartStates) {
+		b := append(o.buf[:0], `{"type":"states","schema":"`+Schema+`",`...)
+		n := len(b)
+		b = appendSeries(b, f.Series)
+		o.line(slices.Delete(b, n, n+1)) // with one brace that opens
 	}
 	var b []byte
 	switch {

@@ -14,7 +14,7 @@ var tableFormat = &Format{
 	Name:  "table",
 	Doc:   "the report for people",
 	Parts: PartSummary | PartFindings | PartServices | PartTop,
-	Can:   PartSummary | PartFindings | PartConnections | PartTransitions | PartServices | PartTop,
+	Can:   PartSummary | PartFindings | PartConnections | PartTransitions | PartStates | PartServices | PartTop,
 	New:   newTable,
 	Interim: func(e *Env) Formatter {
 		o := newTable(e).(*table)
@@ -108,6 +108,9 @@ func (o *table) End(f *Final) {
 		if !o.Parts.Has(PartFindings) {
 			o.printf("  findings: %s\n", WorstFirst(f.Summary.Findings))
 		}
+	}
+	if o.Parts.Has(PartStates) {
+		o.series(f)
 	}
 	if o.Parts.Has(PartServices) {
 		o.services(f)
