@@ -106,7 +106,7 @@ func playReport(t *testing.T, text string, opts Options, parts Parts, formats ..
 	return r, out
 }
 
-const allParts = PartSummary | PartFindings | PartConnections | PartTransitions | PartServices | PartTop
+const allParts = PartSummary | PartFindings | PartConnections | PartTransitions | PartStates | PartServices | PartTop
 
 // A report with several outputs gives each what it would get alone.
 func TestOutputsAreIndependent(t *testing.T) {

@@ -46,6 +46,7 @@ type Report struct {
 	serv     *services
 	census   *census // of the selection; nil when the tracker's own is right
 	series   *series // nil if no output wants one
+	made     *Series // of it
 	findings findings
 	capture  *Capture
 	quiet    tracker.Life // a silent one that is shown; reused
@@ -329,13 +330,17 @@ func (r *Report) End(st *capture.Stats, tot tracker.Totals, states [tracker.NumS
 		Draw:     r.opts.Draw,
 	}
 	if r.series != nil {
-		f.Series = r.series.final(min(st.Last, r.window.until), &states)
+		r.made = r.series.final(min(st.Last, r.window.until), &states)
+		f.Series = r.made
 	}
 	for _, o := range r.outs {
 		o.End(f)
 	}
 	return r.Flush()
 }
+
+// Series is what End made of the states over time; nil if no output wants that, or before.
+func (r *Report) Series() *Series { return r.made }
 
 // Flush writes out what the buffers hold, and returns the first error.
 func (r *Report) Flush() error {

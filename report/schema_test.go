@@ -49,7 +49,7 @@ func TestOutputsFollowTheSchema(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, text := range []string{lives, ""} {
-		for _, parts := range []Parts{allParts, PartSummary, PartConnections, PartTransitions, PartServices, PartFindings} {
+		for _, parts := range []Parts{allParts, PartSummary, PartConnections, PartTransitions, PartServices, PartFindings, PartStates} {
 			for _, opts := range []Options{{}, {Selection: Selection{Where: where}}} {
 				out := play(t, text, opts, parts, "ndjson", "json")
 				lines := strings.SplitAfter(out[0], "\n")

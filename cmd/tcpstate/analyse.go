@@ -59,6 +59,7 @@ func (c *cli) analyse(f *flags) error {
 		return failed
 	}
 	if err == nil {
+		c.sayStep(r)
 		err = c.verdict(f, end)
 	} else if err = quiet(err); err != nil {
 		return err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -70,9 +71,13 @@ func checkSeeing(f *flags, r *raw, fs *pflag.FlagSet) error {
 	if err := only(x.at, "tcpstate at", "style", "group-by"); err != nil {
 		return err
 	}
-	if fs.Changed("step") && x.step <= 0 {
+	switch {
+	case fs.Changed("step") && (x.explain || x.at || f.check.on):
+		return errStep
+	case fs.Changed("step") && x.step <= 0:
 		return fmt.Errorf("--step %s: a time above 0", x.step)
 	}
+	f.report.Step = x.step
 	switch {
 	case x.explain:
 		return checkExplain(f, r, fs)
@@ -80,4 +85,14 @@ func checkSeeing(f *flags, r *raw, fs *pflag.FlagSet) error {
 		return checkAt(f, r, fs)
 	}
 	return nil
+}
+
+// errStep: there is no output whose time has steps.
+var errStep = errors.New("--step: for --show states")
+
+// sayStep says where --step could not be had, which an output need not have room for.
+func (c *cli) sayStep(r *report.Report) {
+	if s := r.Series(); s != nil && s.Asked != 0 {
+		c.complain("--step %s would take more than %d steps: they are %s long", s.Asked, report.SeriesMost, s.Step)
+	}
 }

@@ -36,7 +36,7 @@ func checkOutputs(f *flags, r *raw, flagSet *pflag.FlagSet) error {
 	switch {
 	case len(r.outputs) > 0:
 	case f.write == "-": // there is no place for a report
-		for _, n := range []string{"show", "sort"} {
+		for _, n := range []string{"show", "sort", "step"} {
 			if flagSet.Changed(n) {
 				return fmt.Errorf("--%s: packets go to standard output (-w -); give the report a file: -o %s=FILE", n, report.Formats[0].Name)
 			}
@@ -96,6 +96,9 @@ func checkOutputs(f *flags, r *raw, flagSet *pflag.FlagSet) error {
 				return fmt.Errorf("--sort: -o %s keeps all connections to sort them; a live capture takes it with -c or --duration", s.format.Name)
 			}
 		}
+	}
+	if flagSet.Changed("step") && !slices.ContainsFunc(f.outputs, func(s outputSpec) bool { return s.format.Series || s.parts.Has(report.PartStates) }) {
+		return errStep
 	}
 	if f.report.Sort != nil && !sortable {
 		return fmt.Errorf("--sort: %s has an order of its own", f.outputs[0].format.Name)

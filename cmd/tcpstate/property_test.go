@@ -48,11 +48,12 @@ func exitOf(file string) int {
 
 // formats asks for everything in each format.
 var formats = [][]string{
-	{"-o", "ndjson", "--show", "summary,findings,connections,transitions,services"},
-	{"-o", "json", "--show", "summary,findings,connections,transitions,services"},
+	{"-o", "ndjson", "--show", "summary,findings,connections,transitions,states,services"},
+	{"-o", "json", "--show", "summary,findings,connections,transitions,states,services"},
 	{"-o", "csv"},
+	{"-o", "csv", "--show", "states"},
 	{"-o", "zeek"},
-	{"-o", "table", "--show", "summary,findings,connections,transitions,services,top"},
+	{"-o", "table", "--show", "summary,findings,connections,transitions,states,services,top"},
 }
 
 // output runs the program and returns its standard output, which has to come

@@ -29,7 +29,7 @@ func reportSchema(t *testing.T) *jsonschema.Schema {
 func TestCapturesFollowTheSchema(t *testing.T) {
 	files := captureFiles(t)
 	compiled := reportSchema(t)
-	const parts = "summary,findings,connections,transitions,services"
+	const parts = "summary,findings,connections,transitions,states,services"
 	for _, f := range files {
 		var stdout, stderr bytes.Buffer
 		run([]string{"-o", "json", "--show", parts, f}, nil, &stdout, &stderr)

@@ -184,6 +184,7 @@ func (s *sniffer) run() error {
 		err = nil
 	}
 	if err == nil {
+		s.sayStep(s.report)
 		err = s.verdict(s.f, e)
 	} else if err = quiet(err); err != nil {
 		return err
