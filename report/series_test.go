@@ -69,6 +69,7 @@ func TestSeriesOfLeaps(t *testing.T) {
 		}
 	}
 	s := newSeries(0)
+	s.first = math.MinInt64
 	s.begin(math.MinInt64, &[tracker.NumStates]uint64{})
 	s.move(tracker.NumStates, tracker.SynSent, math.MaxInt64)
 	if f := s.final(math.MaxInt64, &[tracker.NumStates]tracker.StateCount{}); f.Step != 2e17 || len(f.Points) != 93 || f.Points[91].Last[tracker.SynSent] != 0 || f.Points[92].Last[tracker.SynSent] != 1 {
@@ -79,7 +80,7 @@ func TestSeriesOfLeaps(t *testing.T) {
 // Steps that became longer are what long ones are from the beginning.
 func TestSeriesMerges(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(3, 4))
-	fine, long := newSeries(time.Millisecond), newSeries(100*time.Millisecond)
+	fine, long := newSeries(time.Millisecond), newSeries(10*time.Millisecond)
 	all := []*series{fine, long}
 	for _, s := range all {
 		s.begin(0, &[tracker.NumStates]uint64{tracker.Established: 3})
