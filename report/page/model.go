@@ -19,6 +19,7 @@ type Page struct {
 	Services  []Service
 	Findings  []Finding // most severe first
 	Hidden    string    // findings that are not shown, in words; "" if there are none
+	Start     string    // where the axis of time begins, in words; if "", it is written in UTC
 	Series    *Series   // nil if there is none
 	// Connections are the rows of the table, those of most interest first. Total is how
 	// many the capture has.

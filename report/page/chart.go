@@ -1,0 +1,186 @@
+package page
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// The heights of the chart of states: a strip for the marks of findings, the plot, and
+// the axis below it.
+const (
+	markRows   = 3
+	markPitch  = 20 // between marks side by side or one above the other
+	plotTop    = markRows*markPitch + 6
+	plotHeight = 240
+	plotFoot   = plotTop + plotHeight
+	chartFoot  = plotFoot + 26
+)
+
+// chart is the drawing of a Series.
+type chart struct {
+	Width, Height          int
+	Left, Right, Top, Foot int
+	Lines                  []line
+	Times, Counts          []tick
+	Marks                  []mark
+	Step                   string
+}
+
+// line is a state's.
+type line struct {
+	State, Class, D string
+	LabelY          string
+	Last, Peak      string
+}
+
+// mark shows a finding at the time when it was first so.
+type mark struct {
+	Number         int
+	X, Y           string
+	Severity, Text string
+}
+
+// newChart draws the states that ever had an endpoint.
+func newChart(s *Series, over span, findings []finding) *chart {
+	c := &chart{Width: chartWidth, Height: chartFoot, Left: plotLeft, Right: plotRight, Top: plotTop, Foot: plotFoot,
+		Times: over.ticks(8), Marks: marks(findings, over), Step: showLength(s.Step)}
+	var most uint64
+	for i := range s.used() {
+		most = max(most, slices.Max(s.Most[i]))
+	}
+	top, step := niceCount(most)
+	y := func(n uint64) float64 { return plotFoot - plotHeight*float64(n)/float64(top) }
+	for n := uint64(0); n <= top; n += step {
+		c.Counts = append(c.Counts, tick{y(n), count(n)})
+	}
+	var ends []float64
+	for i := range s.used() {
+		values := s.Most[i]
+		c.Lines = append(c.Lines, line{State: s.States[i], Class: stateClass(s.States[i]), D: s.steps(values, over, y),
+			Last: count(s.last(i)), Peak: count(slices.Max(values))})
+		ends = append(ends, y(values[len(values)-1]))
+	}
+	for i, at := range spread(ends, 14, plotTop+4, plotFoot-2) {
+		c.Lines[i].LabelY = unit(at)
+	}
+	return c
+}
+
+// used yields the places of the states that have a line.
+func (s *Series) used() func(yield func(int) bool) {
+	return func(yield func(int) bool) {
+		for i := range s.States {
+			if i < len(s.Most) && slices.ContainsFunc(s.Most[i], func(n uint64) bool { return n > 0 }) && !yield(i) {
+				return
+			}
+		}
+	}
+}
+
+func (s *Series) last(i int) uint64 {
+	if i >= len(s.Last) || len(s.Last[i]) == 0 {
+		return 0
+	}
+	return s.Last[i][len(s.Last[i])-1]
+}
+
+// len is the number of steps.
+func (s *Series) len() (n int) {
+	for _, m := range s.Most {
+		n = max(n, len(m))
+	}
+	return n
+}
+
+// steps is the path of values, each held for its step.
+func (s *Series) steps(values []uint64, over span, y func(uint64) float64) string {
+	var b strings.Builder
+	b.WriteString("M" + unit(over.x(s.Start)) + " " + unit(y(values[0])))
+	for i := 1; i <= len(values); i++ {
+		last := i == len(values)
+		if !last && values[i] == values[i-1] {
+			continue
+		}
+		b.WriteString("H" + unit(over.x(s.Start+int64(i)*s.Step)))
+		if !last {
+			b.WriteString("V" + unit(y(values[i])))
+		}
+	}
+	return b.String()
+}
+
+// niceCount is a round number that is not below n, and the step of an axis up to it.
+func niceCount(n uint64) (top, step uint64) {
+	step = max(uint64(niceNumber(float64(max(n, 1))/5)), 1)
+	return (max(n, 1) + step - 1) / step * step, step
+}
+
+// spread moves labels at those heights apart, at least by pitch, and keeps them between
+// top and foot as far as there is room.
+func spread(at []float64, pitch, top, foot float64) []float64 {
+	order := make([]int, len(at))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int {
+		switch {
+		case at[a] < at[b]:
+			return -1
+		case at[a] > at[b]:
+			return 1
+		}
+		return 0
+	})
+	out := slices.Clone(at)
+	next := foot
+	for i := len(order) - 1; i >= 0; i-- {
+		o := order[i]
+		out[o] = min(out[o], next)
+		next = out[o] - pitch
+	}
+	before := top
+	for _, o := range order {
+		out[o] = max(out[o], before)
+		before = out[o] + pitch
+	}
+	return out
+}
+
+// marks places findings on the axis of time: where two would overlap, one goes below.
+func marks(findings []finding, over span) (l []mark) {
+	order := make([]int, 0, len(findings))
+	for i := range findings {
+		if f := findings[i].First; f >= over.from && f <= over.to {
+			order = append(order, i)
+		}
+	}
+	slices.SortStableFunc(order, func(a, b int) int {
+		switch fa, fb := findings[a].First, findings[b].First; {
+		case fa < fb:
+			return -1
+		case fa > fb:
+			return 1
+		}
+		return 0
+	})
+	var taken [markRows]float64 // right ends
+	for _, i := range order {
+		f := &findings[i]
+		x := over.x(f.First)
+		row := 0
+		for r := range taken {
+			if taken[r] <= x-markPitch/2 {
+				row = r
+				break
+			}
+			if taken[r] < taken[row] {
+				row = r
+			}
+		}
+		taken[row] = x + markPitch/2
+		l = append(l, mark{f.Number, unit(x), strconv.Itoa(row*markPitch + markPitch/2), f.Severity,
+			"finding " + strconv.Itoa(f.Number) + ", " + f.Severity + ": " + f.ID + ", " + f.Subject})
+	}
+	return l
+}
