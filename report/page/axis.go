@@ -93,6 +93,19 @@ func showTime(ns, step float64) string {
 	return trimmed(ns/1e3, 3) + " µs"
 }
 
+// showLength writes a length of time, ns, in the largest unit that it is one or more of.
+func showLength(ns int64) string {
+	for _, u := range [...]struct {
+		ns   float64
+		name string
+	}{{3600e9, " h"}, {60e9, " min"}, {1e9, " s"}, {1e6, " ms"}, {1e3, " µs"}} {
+		if float64(ns) >= u.ns {
+			return trimmed(float64(ns)/u.ns, 3) + u.name
+		}
+	}
+	return strconv.FormatInt(ns, 10) + " ns"
+}
+
 // trimmed writes f with at most so many decimals.
 func trimmed(f float64, decimals int) string {
 	s := strconv.FormatFloat(f, 'f', decimals, 64)

@@ -9,7 +9,7 @@ import (
 // The heights of the chart of states: a strip for the marks of findings, the plot, and
 // the axis below it.
 const (
-	markRows   = 3
+	markRows   = 2
 	markPitch  = 20 // between marks side by side or one above the other
 	plotTop    = markRows*markPitch + 6
 	plotHeight = 240
@@ -31,7 +31,7 @@ type chart struct {
 type line struct {
 	State, Class, D string
 	LabelY          string
-	Last, Peak      string
+	Peak            string
 }
 
 // mark shows a finding at the time when it was first so.
@@ -58,7 +58,7 @@ func newChart(s *Series, over span, findings []finding) *chart {
 	for i := range s.used() {
 		values := s.Most[i]
 		c.Lines = append(c.Lines, line{State: s.States[i], Class: stateClass(s.States[i]), D: s.steps(values, over, y),
-			Last: count(s.last(i)), Peak: count(slices.Max(values))})
+			Peak: count(slices.Max(values))})
 		ends = append(ends, y(values[len(values)-1]))
 	}
 	for i, at := range spread(ends, 14, plotTop+4, plotFoot-2) {
@@ -76,13 +76,6 @@ func (s *Series) used() func(yield func(int) bool) {
 			}
 		}
 	}
-}
-
-func (s *Series) last(i int) uint64 {
-	if i >= len(s.Last) || len(s.Last[i]) == 0 {
-		return 0
-	}
-	return s.Last[i][len(s.Last[i])-1]
 }
 
 // len is the number of steps.

@@ -97,7 +97,11 @@
       byId("shown").textContent = n + " of " + rows.length;
     };
     form.addEventListener("input", apply);
-    form.addEventListener("reset", () => setTimeout(apply));
+    form.addEventListener("reset", (e) => {
+      e.preventDefault();
+      for (const id of ["f-text", "f-state", "f-close", "f-finding"]) byId(id).value = "";
+      apply();
+    });
     form.addEventListener("submit", (e) => e.preventDefault());
     apply(); // what the browser kept from before
   }
@@ -106,9 +110,9 @@
     const chart = byId("chart"), bars = byId("bars"), axis = byId("bars-axis");
     const drawings = [chart, bars].filter(Boolean);
     if (!drawings.length) return;
-    const left = 56, drawn = 792; // as in the file
+    const left = 56, drawn = 792; 
     const [all, series] = [data.span, data.series];
-    const top = 66, foot = 306;
+    const top = 46, foot = 286; // as in the file
     let from = 0, to = all, cursor = null, width = 0, right = 0;
     const shown = series ? series.states.map(() => true) : [];
 
@@ -194,7 +198,7 @@
     }
 
     function drawMarks() {
-      const taken = [-99, -99, -99];
+      const taken = [-99, -99];
       [...byId("chart-marks").children].forEach((a, i) => {
         const t = data.marks[i], x = X(t);
         if (t < from || t > to) return a.setAttribute("display", "none");
@@ -262,7 +266,12 @@
       byId("reading").textContent = on ? "at " + time(t, Math.min((to - from) / 100, 1e9)) + (more || "") : "";
       readings.forEach((e, i) => {
         const j = on ? Math.min(Math.floor((t - series.start) / series.step), series.most[i].length - 1) : -1;
-        e.textContent = j < 0 ? peaks[i] : series.most[i][j].toLocaleString("en");
+        if (j < 0) {
+          e.textContent = peaks[i];
+          return;
+        }
+        const most = series.most[i][j] || 0, last = series.last[i] ? series.last[i][j] || 0 : most;
+        e.textContent = last.toLocaleString("en") + (most > last ? " (peak " + most.toLocaleString("en") + ")" : "");
       });
     }
 
@@ -358,7 +367,7 @@
       const w = drawings[0].getBoundingClientRect().width;
       if (w === width || w < 100) return;
       width = w;
-      right = width - (width < 640 ? 14 : 112);
+      right = width - (width < 640 ? 24 : 112);
       draw();
     };
     new ResizeObserver(fit).observe(drawings[0]);

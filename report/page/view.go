@@ -110,7 +110,9 @@ func newView(p *Page) *view {
 		for i := range s.used() {
 			n.States = append(n.States, s.States[i])
 			n.Most = append(n.Most, s.Most[i])
-			n.Last = append(n.Last, s.Last[i])
+			if i < len(s.Last) {
+				n.Last = append(n.Last, s.Last[i])
+			}
 		}
 		v.Data.Series = n
 		for _, m := range v.Chart.Marks {
@@ -197,8 +199,3 @@ func choices(conns []Connection) (c choice) {
 
 // Joined lists the findings of a connection.
 func (c *Connection) Joined() string { return strings.Join(c.Findings, ", ") }
-
-// showLength writes a length of time, ns, in words.
-func showLength(ns int64) string {
-	return strings.TrimSuffix(strings.TrimSuffix(time.Duration(ns).String(), "0s"), "0m")
-}
