@@ -37,7 +37,7 @@ func (s span) ticks(n int) (l []tick) {
 	d := float64(s.to - s.from)
 	step := niceTime(d / float64(n))
 	for i := 0; float64(i)*step <= d*1.000001; i++ {
-		l = append(l, tick{plotLeft + plotWidth*float64(i)*step/d, showTime(float64(i)*step, step)})
+		l = append(l, tick{plotLeft + plotWidth*float64(i)*step/d, showTime(float64(i)*step, step, d)})
 	}
 	return l
 }
@@ -67,8 +67,8 @@ func niceNumber(d float64) float64 {
 	return 10 * p
 }
 
-// showTime writes ns in the unit that suits steps of that length.
-func showTime(ns, step float64) string {
+// showTime writes ns on an axis that goes to end with marks a step apart, all ns.
+func showTime(ns, step, end float64) string {
 	if ns == 0 {
 		return "0"
 	}
@@ -85,9 +85,9 @@ func showTime(ns, step float64) string {
 			return trimmed(h, 0) + " h"
 		}
 		return trimmed(h, 0) + " h " + trimmed(m, 0)
-	case step >= 1e6:
-		return trimmed(ns/second, 3) + " s"
-	case step >= 1e3:
+	case end >= second:
+		return trimmed(ns/second, 6) + " s"
+	case end >= 1e6:
 		return trimmed(ns/1e6, 3) + " ms"
 	}
 	return trimmed(ns/1e3, 3) + " µs"
@@ -98,12 +98,12 @@ func showLength(ns int64) string {
 	for _, u := range [...]struct {
 		ns   float64
 		name string
-	}{{3600e9, " h"}, {60e9, " min"}, {1e9, " s"}, {1e6, " ms"}, {1e3, " µs"}} {
+	}{{3600e9, "h"}, {60e9, "min"}, {1e9, "s"}, {1e6, "ms"}, {1e3, "µs"}} {
 		if float64(ns) >= u.ns {
-			return trimmed(float64(ns)/u.ns, 3) + u.name
+			return trimmed(float64(ns)/u.ns, 3) + "\u00a0" + u.name
 		}
 	}
-	return strconv.FormatInt(ns, 10) + " ns"
+	return strconv.FormatInt(ns, 10) + "\u00a0ns"
 }
 
 // trimmed writes f with at most so many decimals.

@@ -1,6 +1,7 @@
 package page
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,6 +21,7 @@ const (
 type bars struct {
 	Width, Height, Left, Right int
 	Times                      []tick
+	States                     []string // that occur
 	Paths                      []barPath
 	Starts                     string // path of a short line at the begin of each
 	Rows                       []barRow
@@ -50,6 +52,9 @@ func newBars(conns []conn, over span) *bars {
 		for end, at := range [...]int{barClient, barServer} {
 			for _, s := range c.Bar[end] {
 				class := s.State.Class()
+				if !slices.Contains(b.States, s.State.Name) {
+					b.States = append(b.States, s.State.Name)
+				}
 				if !s.State.confirmed() {
 					class += " p"
 				}
@@ -66,6 +71,12 @@ func newBars(conns []conn, over span) *bars {
 	if len(b.Rows) == 0 {
 		return nil
 	}
+	slices.SortFunc(b.States, func(x, y string) int {
+		if c := cmp.Compare(slices.Index(stateNames[:], x), slices.Index(stateNames[:], y)); c != 0 {
+			return c
+		}
+		return strings.Compare(x, y)
+	})
 	for class, d := range paths {
 		b.Paths = append(b.Paths, barPath{class, d.String()})
 	}

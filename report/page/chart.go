@@ -30,8 +30,9 @@ type chart struct {
 // line is a state's.
 type line struct {
 	State, Class, D string
-	LabelY          string
+	LabelY          string // "" where it ends at 0
 	Peak            string
+	Off             bool // not drawn at first
 }
 
 // mark shows a finding at the time when it was first so.
@@ -47,7 +48,9 @@ func newChart(s *Series, over span, findings []finding) *chart {
 		Times: over.ticks(8), Marks: marks(findings, over), Step: showLength(s.Step)}
 	var most uint64
 	for i := range s.used() {
-		most = max(most, slices.Max(s.Most[i]))
+		if !s.off(i) {
+			most = max(most, slices.Max(s.Most[i]))
+		}
 	}
 	top, step := niceCount(most)
 	y := func(n uint64) float64 { return plotFoot - plotHeight*float64(n)/float64(top) }
@@ -55,16 +58,35 @@ func newChart(s *Series, over span, findings []finding) *chart {
 		c.Counts = append(c.Counts, tick{y(n), count(n)})
 	}
 	var ends []float64
+	var ending []int
 	for i := range s.used() {
-		values := s.Most[i]
-		c.Lines = append(c.Lines, line{State: s.States[i], Class: stateClass(s.States[i]), D: s.steps(values, over, y),
-			Peak: count(slices.Max(values))})
-		ends = append(ends, y(values[len(values)-1]))
+		l := line{State: s.States[i], Class: stateClass(s.States[i]), Peak: count(slices.Max(s.Most[i])), Off: s.off(i)}
+		if !l.Off {
+			l.D = s.steps(s.Most[i], over, y)
+			if last := s.Most[i][len(s.Most[i])-1]; last > 0 {
+				ends, ending = append(ends, y(last)), append(ending, len(c.Lines))
+			}
+		}
+		c.Lines = append(c.Lines, l)
 	}
 	for i, at := range spread(ends, 14, plotTop+4, plotFoot-2) {
-		c.Lines[i].LabelY = unit(at)
+		c.Lines[ending[i]].LabelY = unit(at)
 	}
 	return c
+}
+
+// off reports whether a state is not drawn at first: endpoints that are CLOSED only grow
+// more, and would make all others small.
+func (s *Series) off(i int) bool {
+	if s.States[i] != stateNames[0] {
+		return false
+	}
+	for j := range s.used() {
+		if j != i {
+			return true
+		}
+	}
+	return false
 }
 
 // used yields the places of the states that have a line.
@@ -86,19 +108,25 @@ func (s *Series) len() (n int) {
 	return n
 }
 
-// steps is the path of values, each held for its step.
+// steps is the path of values, each held for its step. There is no line at 0, where those
+// of all states would lie upon each other.
 func (s *Series) steps(values []uint64, over span, y func(uint64) float64) string {
 	var b strings.Builder
-	b.WriteString("M" + unit(over.x(s.Start)) + " " + unit(y(values[0])))
-	for i := 1; i <= len(values); i++ {
-		last := i == len(values)
-		if !last && values[i] == values[i-1] {
+	x := func(i int) string { return unit(over.x(s.Start + int64(i)*s.Step)) }
+	before := uint64(0)
+	for i, n := range values {
+		switch {
+		case n == before:
 			continue
+		case before == 0:
+			b.WriteString("M" + x(i) + " " + unit(y(0)) + "V" + unit(y(n)))
+		default:
+			b.WriteString("H" + x(i) + "V" + unit(y(n)))
 		}
-		b.WriteString("H" + unit(over.x(s.Start+int64(i)*s.Step)))
-		if !last {
-			b.WriteString("V" + unit(y(values[i])))
-		}
+		before = n
+	}
+	if before > 0 {
+		b.WriteString("H" + x(len(values)))
 	}
 	return b.String()
 }

@@ -114,7 +114,7 @@
     const [all, series] = [data.span, data.series];
     const top = 46, foot = 286; // as in the file
     let from = 0, to = all, cursor = null, width = 0, right = 0;
-    const shown = series ? series.states.map(() => true) : [];
+    const shown = series ? [...byId("chart-lines").children].map((path) => path.getAttribute("display") !== "none") : [];
 
     const X = (t) => left + ((t - from) / (to - from)) * (right - left);
     const T = (svg, e) => from + ((e.clientX - svg.getBoundingClientRect().left - left) / (right - left)) * (to - from);
@@ -139,7 +139,7 @@
       for (const s of [15, 20, 30, 60, 120, 300, 600, 900, 1200, 1800, 3600, 7200, 10800, 21600, 43200, 86400]) if (s * 1e9 >= d) return s * 1e9;
       return nice(d / 864e11) * 864e11;
     }
-    function time(ns, step) {
+    function time(ns, step, end) {
       const cut = (f, n) => String(+f.toFixed(n));
       if (!ns) return "0";
       if (step >= 864e11) return cut(ns / 864e11, 0) + " d";
@@ -147,13 +147,18 @@
         const h = Math.floor(ns / 36e11), m = Math.round(ns / 6e10) % 60;
         return !h ? m + " min" : !m ? h + " h" : h + " h " + m;
       }
-      if (step >= 1e6) return cut(ns / 1e9, 3) + " s";
-      if (step >= 1e3) return cut(ns / 1e6, 3) + " ms";
+      if (end >= 1e9) return cut(ns / 1e9, 6) + " s";
+      if (end >= 1e6) return cut(ns / 1e6, 3) + " ms";
       return cut(ns / 1e3, 3) + " µs";
+    }
+    // A time to the precision that the view has.
+    function near(ns) {
+      const unit = 10 ** Math.floor(Math.log10((to - from) / 200));
+      return time(Math.round(ns / unit) * unit, 1, to);
     }
     function ticks() {
       const step = niceTime((to - from) / Math.max((right - left) / 100, 2)), l = [];
-      for (let i = Math.ceil(from / step - 1e-9); i * step <= to + step * 1e-6; i++) l.push([X(i * step), time(i * step, step)]);
+      for (let i = Math.ceil(from / step - 1e-9); i * step <= to + step * 1e-6; i++) l.push([X(i * step), time(i * step, step, to)]);
       return l;
     }
 
@@ -176,15 +181,16 @@
       const ends = [];
       [...byId("chart-lines").children].forEach((path, i) => {
         const v = values[i];
-        let d = "";
-        for (let j = 0; j <= v.length && v.length; j++) {
+        let d = "", before = 0;
+        for (let j = 0; j <= v.length; j++) {
+          const n = j < v.length ? v[j] : 0;
+          if (n === before) continue;
           const x = X(Math.min(Math.max(series.start + (first + j) * series.step, from), to));
-          if (!j) d = `M${x} ${Y(v[0])}`;
-          else if (j === v.length) d += `H${x}`;
-          else if (v[j] !== v[j - 1]) d += `H${x}V${Y(v[j])}`;
+          d += (before ? "H" + x : `M${x} ${Y(0)}`) + (j < v.length ? "V" + Y(n) : "");
+          before = n;
         }
         set(path, { d, display: shown[i] ? "inline" : "none" });
-        ends.push({ i, y: Y(v.length ? v[v.length - 1] : 0) });
+        if (v.length && v[v.length - 1]) ends.push({ i, y: Y(v[v.length - 1]) });
       });
       const labels = byId("chart-labels").children;
       const room = right < width - 60;
@@ -193,7 +199,8 @@
       for (const e of [...placed].reverse()) { e.y = Math.min(e.y, next); next = e.y - 14; }
       next = top + 4;
       for (const e of placed) { e.y = Math.max(e.y, next); next = e.y + 14; }
-      for (const e of ends) set(labels[e.i], { x: right + 6, y: e.y, display: placed.includes(e) ? "inline" : "none" });
+      for (const label of labels) label.setAttribute("display", "none");
+      for (const e of placed) set(labels[e.i], { x: right + 6, y: e.y, display: "inline" });
       drawMarks();
     }
 
@@ -229,8 +236,7 @@
       for (const svg of [...drawings, axis].filter(Boolean)) set(svg, { viewBox: `0 0 ${width} ${svg.getAttribute("height")}` });
       if (chart) drawChart(marksOnAxis);
       if (bars) drawBars(marksOnAxis);
-      const step = (to - from) / 100;
-      byId("range").textContent = time(from, step) + " to " + time(to, step);
+      byId("range").textContent = near(from) + " to " + near(to);
       byId("zoom-all").disabled = byId("zoom-out").disabled = from <= 0 && to >= all;
       point(cursor);
     }
@@ -263,7 +269,7 @@
         if (on) set(hair, { d: `M${X(t)} ${drawings[i] === chart ? top : 0}V${drawings[i] === chart ? foot : bars.getAttribute("height")}`, display: "inline" });
         else hair.setAttribute("display", "none");
       });
-      byId("reading").textContent = on ? "at " + time(t, Math.min((to - from) / 100, 1e9)) + (more || "") : "";
+      byId("reading").textContent = on ? "at " + near(t) + (more || "") : "";
       readings.forEach((e, i) => {
         const j = on ? Math.min(Math.floor((t - series.start) / series.step), series.most[i].length - 1) : -1;
         if (j < 0) {
@@ -352,7 +358,7 @@
         const b = document.createElement("button");
         b.type = "button";
         b.className = "item";
-        b.setAttribute("aria-pressed", "true");
+        b.setAttribute("aria-pressed", String(shown[i]));
         b.append(...item.childNodes);
         item.replaceWith(b);
         b.addEventListener("click", () => {

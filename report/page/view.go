@@ -87,7 +87,7 @@ func newView(p *Page) *view {
 	over := p.span()
 	v.From = p.Start
 	if v.From == "" {
-		v.From = time.Unix(0, over.from).UTC().Format("2006-01-02 15:04:05.999999999 UTC")
+		v.From = time.Unix(0, over.from).UTC().Format("2006-01-02 15:04:05.000000 UTC")
 	}
 	anchors := newAnchors(p)
 	ladders := newLadders(p, anchors)
