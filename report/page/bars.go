@@ -31,8 +31,8 @@ type bars struct {
 type barPath struct{ Class, D string }
 
 type barRow struct {
-	Y                      int
-	Name, Close, Href, Pos string
+	Y                 int
+	Name, Close, Href string
 }
 
 // newBars draws the connections whose states over time are known; nil if there is none.
@@ -47,7 +47,7 @@ func newBars(conns []conn, over span) *bars {
 			continue
 		}
 		y := len(b.Rows) * barPitch
-		b.Rows = append(b.Rows, barRow{Y: y + barText, Pos: unit(over.x(min(max(c.Start, over.from), over.to))), Name: c.ID + "  " + c.Client + " → " + c.Server, Close: c.Close, Href: c.Href()})
+		b.Rows = append(b.Rows, barRow{Y: y + barText, Name: c.ID + "  " + c.Client + " → " + c.Server, Close: c.Close, Href: c.Href()})
 		starts.WriteString("M" + trimmed(x(c.Start), 3) + " " + strconv.Itoa(y+barClient-barHeight/2) + "v13")
 		for end, at := range [...]int{barClient, barServer} {
 			for _, s := range c.Bar[end] {

@@ -18,41 +18,6 @@ type row struct {
 	Anchor string // "" where nothing refers to it
 }
 
-// Line is the class of a row.
-func (r row) Line() string {
-	switch r.Kind {
-	case ToRight:
-		return "r"
-	case ToLeft:
-		return "l"
-	case Timer:
-		return "t"
-	}
-	return "f"
-}
-
-// Arrow is the drawing between the two ends, one of the symbols of the page.
-func (r row) Arrow() string {
-	switch r.Kind {
-	case ToRight:
-		return "#R"
-	case ToLeft:
-		return "#L"
-	case Timer:
-		return "#T"
-	}
-	return "#F"
-}
-
-// Cell is the class of an end's state.
-func (r row) Cell(end int) string {
-	c := r.States[end].Class()
-	if !r.States[end].confirmed() {
-		c += " p"
-	}
-	return c
-}
-
 // newLadders gives each ladder its anchor, and its rows where a finding refers to them.
 func newLadders(p *Page, a *anchors) (ladders []*ladder) {
 	asked := make(map[string]map[uint64]bool)

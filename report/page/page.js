@@ -157,7 +157,7 @@
       return time(Math.round(ns / unit) * unit, 1, to);
     }
     function ticks() {
-      const step = niceTime((to - from) / Math.max((right - left) / 100, 2)), l = [];
+      const step = niceTime((to - from) / Math.max((right - left) / 100, 3.5)), l = [];
       for (let i = Math.ceil(from / step - 1e-9); i * step <= to + step * 1e-6; i++) l.push([X(i * step), time(i * step, step, to)]);
       return l;
     }

@@ -3,7 +3,6 @@ package page
 import (
 	"html/template"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -196,6 +195,3 @@ func choices(conns []Connection) (c choice) {
 	}
 	return c
 }
-
-// Joined lists the findings of a connection.
-func (c *Connection) Joined() string { return strings.Join(c.Findings, ", ") }
