@@ -2,6 +2,7 @@ package page
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,6 +26,7 @@ func TestBrowser(t *testing.T) {
 		"draws": testDraws, "filters": testFilters, "sorts": testSorts, "zooms": testZooms, "reads out": testReadsOut,
 		"switches states": testSwitchesStates, "opens ladders": testOpensLadders, "copies": testCopies, "looks": testLooks,
 		"fits": testFits, "without script": testWithoutScript, "keyboard": testKeyboard,
+		"hostile": testHostile, "parts missing": testPartsMissing, "prints": testPrints,
 	} {
 		t.Run(name, func(t *testing.T) { f(t, browser) })
 	}
@@ -331,5 +333,69 @@ func testKeyboard(t *testing.T, browser context.Context) {
 		if !seen[w] {
 			t.Errorf("Tab does not reach %s", w)
 		}
+	}
+}
+
+// Whatever the texts are, the page works, and nothing of them does.
+func testHostile(t *testing.T, browser context.Context) {
+	var all strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(hostile)) {
+		all.WriteString(hostile[name][:min(len(hostile[name]), 200)])
+	}
+	o := open(t, browser, hostileSample(all.String()), 1400)
+	usual := open(t, browser, hostileSample(" and more"), 1400)
+	elements := `[...document.querySelectorAll("*")].map((e) => e.tagName).join()`
+	if eval[string](o, elements) != eval[string](usual, elements) {
+		t.Error("other elements than with harmless texts")
+	}
+	o.click("#f-text")
+	o.do(chromedp.KeyEvent("10.0.0.1:40012<script>"))
+	if got := eval[[]string](o, visible); len(got) != 0 {
+		t.Errorf("filters to %d rows", len(got))
+	}
+	o.click("#table th:nth-child(4) button")
+	o.click("#zoom-in")
+}
+
+// The script takes a page without any of its parts.
+func testPartsMissing(t *testing.T, browser context.Context) {
+	whole := sample()
+	for name, p := range map[string]*Page{
+		"all":              {Title: "nothing"},
+		"connections":      {Series: whole.Series, Findings: whole.Findings},
+		"chart":            {Connections: whole.Connections},
+		"ladders, series":  {Connections: whole.Connections, Findings: whole.Findings},
+		"all but a ladder": {Ladders: whole.Ladders[:1]},
+		"bars":             {Series: whole.Series, Connections: []Connection{{ID: "1", Client: "a"}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := open(t, browser, p, 1000)
+			if eval[bool](o, `document.getElementById("time") !== null`) {
+				o.click("#zoom-in")
+				if o.text("#range") == "" {
+					t.Error("no range is shown")
+				}
+			}
+			o.click("#theme")
+		})
+	}
+}
+
+// On paper all ladders are open, controls are gone, and nothing lies beyond the edge.
+func testPrints(t *testing.T, browser context.Context) {
+	o := open(t, browser, sample(), 800, command(emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: "print"}))
+	if n := eval[int](o, `[...document.querySelectorAll("button, input, nav")].filter((e) => e.offsetHeight > 0 && !e.closest("th, .legend")).length`); n != 0 {
+		t.Errorf("%d controls are printed", n)
+	}
+	if n := eval[int](o, `[...document.querySelectorAll(".ladder")].filter((e) => e.getBoundingClientRect().right > innerWidth).length`); n != 0 {
+		t.Errorf("%d ladders are wider than the paper", n)
+	}
+	eval[bool](o, `dispatchEvent(new Event("beforeprint"))`)
+	if n := eval[int](o, `[...document.querySelectorAll(".ladder")].filter((e) => e.offsetHeight === 0).length`); n != 0 {
+		t.Errorf("%d ladders are closed", n)
+	}
+	eval[bool](o, `dispatchEvent(new Event("afterprint"))`)
+	if n := eval[int](o, `document.querySelectorAll("details:not([open])").length`); n == 0 {
+		t.Error("all ladders stay open")
 	}
 }
