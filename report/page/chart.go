@@ -1,6 +1,7 @@
 package page
 
 import (
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -40,6 +41,7 @@ type mark struct {
 	Number         int
 	X, Y           string
 	Severity, Text string
+	Hidden         bool // there is no room
 }
 
 // newChart draws the states that ever had an endpoint.
@@ -168,40 +170,26 @@ func spread(at []float64, pitch, top, foot float64) []float64 {
 	return out
 }
 
-// marks places findings on the axis of time: where two would overlap, one goes below.
+// marks places findings on the axis of time, the most severe first. One that would lie upon
+// another has no place, until the reader looks closer.
 func marks(findings []finding, over span) (l []mark) {
-	order := make([]int, 0, len(findings))
+	var taken [markRows][]float64
 	for i := range findings {
-		if f := findings[i].First; f >= over.from && f <= over.to {
-			order = append(order, i)
-		}
-	}
-	slices.SortStableFunc(order, func(a, b int) int {
-		switch fa, fb := findings[a].First, findings[b].First; {
-		case fa < fb:
-			return -1
-		case fa > fb:
-			return 1
-		}
-		return 0
-	})
-	var taken [markRows]float64 // right ends
-	for _, i := range order {
 		f := &findings[i]
-		x := over.x(f.First)
-		row := 0
-		for r := range taken {
-			if taken[r] <= x-markPitch/2 {
-				row = r
-				break
-			}
-			if taken[r] < taken[row] {
-				row = r
-			}
+		if f.First < over.from || f.First > over.to {
+			continue
 		}
-		taken[row] = x + markPitch/2
-		l = append(l, mark{f.Number, unit(x), strconv.Itoa(row*markPitch + markPitch/2), f.Severity,
-			"finding " + strconv.Itoa(f.Number) + ", " + f.Severity + ": " + f.ID + ", " + f.Subject})
+		x := over.x(f.First)
+		row := slices.IndexFunc(taken[:], func(row []float64) bool {
+			return !slices.ContainsFunc(row, func(other float64) bool { return math.Abs(x-other) < markPitch })
+		})
+		m := mark{Number: f.Number, X: unit(x), Y: "0", Hidden: row < 0, Severity: f.Severity,
+			Text: "finding " + strconv.Itoa(f.Number) + ", " + f.Severity + ": " + f.ID + ", " + f.Subject}
+		if row >= 0 {
+			taken[row] = append(taken[row], x)
+			m.Y = strconv.Itoa(row*markPitch + markPitch/2)
+		}
+		l = append(l, m)
 	}
 	return l
 }

@@ -26,7 +26,7 @@ func TestBrowser(t *testing.T) {
 		"draws": testDraws, "filters": testFilters, "sorts": testSorts, "zooms": testZooms, "reads out": testReadsOut,
 		"switches states": testSwitchesStates, "opens ladders": testOpensLadders, "copies": testCopies, "looks": testLooks,
 		"fits": testFits, "without script": testWithoutScript, "keyboard": testKeyboard,
-		"hostile": testHostile, "parts missing": testPartsMissing, "prints": testPrints,
+		"hostile": testHostile, "marks": testMarks, "parts missing": testPartsMissing, "prints": testPrints,
 	} {
 		t.Run(name, func(t *testing.T) { f(t, browser) })
 	}
@@ -168,6 +168,32 @@ func testZooms(t *testing.T, browser context.Context) {
 	back("the button")
 	if !eval[bool](o, `document.getElementById("zoom-all").disabled`) {
 		t.Error("one can show all where all is shown")
+	}
+}
+
+// Where there are too many findings for the axis, the most severe are marked, and more of
+// them when one looks closer.
+func testMarks(t *testing.T, browser context.Context) {
+	p := sample()
+	for i := range 400 {
+		f := p.Findings[2]
+		f.First += int64(i) * 1e8
+		p.Findings = append(p.Findings, f)
+	}
+	o := open(t, browser, p, 1400)
+	shown := `[...document.querySelectorAll("#chart-marks circle")].filter((e) => e.getBoundingClientRect().width > 0).map((e) => e.nextElementSibling.textContent)`
+	all := eval[[]string](o, shown)
+	if len(all) < 10 || len(all) > 120 || !slices.Equal(all[:3], []string{"1", "2", "3"}) {
+		t.Errorf("%d marks: %v", len(all), all)
+	}
+	b := o.box("#chart")
+	o.do(chromedp.MouseClickXY(b.X+b.Width*.8, b.Y+b.Height/2))
+	for range 5 {
+		o.do(chromedp.KeyEvent("+"))
+	}
+	near := eval[[]string](o, shown)
+	if !slices.ContainsFunc(near, func(s string) bool { return !slices.Contains(all, s) }) {
+		t.Errorf("looking closer shows no other marks: %v", near)
 	}
 }
 

@@ -205,15 +205,14 @@
     }
 
     function drawMarks() {
-      const taken = [-99, -99];
+      const taken = [[], []];
       [...byId("chart-marks").children].forEach((a, i) => {
         const t = data.marks[i], x = X(t);
-        if (t < from || t > to) return a.setAttribute("display", "none");
-        let row = taken.findIndex((end) => end <= x - 10);
-        if (row < 0) row = taken.indexOf(Math.min(...taken));
-        taken[row] = x + 10;
+        const row = t < from || t > to ? -1 : taken.findIndex((r) => !r.some((other) => Math.abs(x - other) < 20));
+        a.setAttribute("display", row < 0 ? "none" : "inline");
+        if (row < 0) return;
+        taken[row].push(x);
         const y = row * 20 + 10;
-        a.setAttribute("display", "inline");
         set(a.querySelector(".pin"), { d: `M${x} ${y}V${foot}` });
         set(a.querySelector("circle"), { cx: x, cy: y });
         set(a.querySelector("text"), { x, y });

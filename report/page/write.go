@@ -38,7 +38,7 @@ var layoutTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
 	"class":  stateClass,
 	"add":    func(a, b int) int { return a + b },
 	"sub":    func(a, b int) int { return a - b },
-	"length": func(l []conn) uint64 { return uint64(len(l)) },
+	"size":   func(n int) uint64 { return uint64(n) },
 	"counts": func(title string, l []Count) countTable { return countTable{title, l} },
 }).Parse(layout))
 
