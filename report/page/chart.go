@@ -11,7 +11,8 @@ import (
 // the axis below it.
 const (
 	markRows   = 2
-	markPitch  = 20 // between marks side by side or one above the other
+	markPitch  = 20 // between marks one above the other
+	markWide   = 24 // side by side
 	plotTop    = markRows*markPitch + 6
 	plotHeight = 240
 	plotFoot   = plotTop + plotHeight
@@ -181,7 +182,7 @@ func marks(findings []finding, over span) (l []mark) {
 		}
 		x := over.x(f.First)
 		row := slices.IndexFunc(taken[:], func(row []float64) bool {
-			return !slices.ContainsFunc(row, func(other float64) bool { return math.Abs(x-other) < markPitch })
+			return !slices.ContainsFunc(row, func(other float64) bool { return math.Abs(x-other) < markWide })
 		})
 		m := mark{Number: f.Number, X: unit(x), Y: "0", Hidden: row < 0, Severity: f.Severity,
 			Text: "finding " + strconv.Itoa(f.Number) + ", " + f.Severity + ": " + f.ID + ", " + f.Subject}

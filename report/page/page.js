@@ -208,7 +208,7 @@
       const taken = [[], []];
       [...byId("chart-marks").children].forEach((a, i) => {
         const t = data.marks[i], x = X(t);
-        const row = t < from || t > to ? -1 : taken.findIndex((r) => !r.some((other) => Math.abs(x - other) < 20));
+        const row = t < from || t > to ? -1 : taken.findIndex((r) => !r.some((other) => Math.abs(x - other) < 24));
         a.setAttribute("display", row < 0 ? "none" : "inline");
         if (row < 0) return;
         taken[row].push(x);
