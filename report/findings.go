@@ -197,6 +197,23 @@ func (r *Report) Concerned(id string) map[detect.Ref]bool {
 	return lives
 }
 
+// Marks returns what the evidence of the findings that are shown says of frames. It is known
+// after End, and while outputs are at their End.
+func (r *Report) Marks() map[uint64][]string {
+	marks := map[uint64][]string{}
+	for i := range r.findings.found {
+		f := &r.findings.found[i]
+		for _, c := range f.Worded().Evidence.Connections {
+			for _, p := range c.Frames {
+				if text := f.ID + ": " + p.Text; !slices.Contains(marks[p.Frame], text) {
+					marks[p.Frame] = append(marks[p.Frame], text)
+				}
+			}
+		}
+	}
+	return marks
+}
+
 // countSeverities counts the findings at or above least.
 func countSeverities(l []detect.Finding, least detect.Severity) Counts {
 	var c Counts

@@ -29,7 +29,9 @@ type Format struct {
 	Settled bool
 	// Series: it wants Final.Series, also if its Parts are without PartStates.
 	Series bool
-	New    func(*Env) Formatter
+	// Draws: it calls Final.Draw, for which standard input has to be kept.
+	Draws bool
+	New   func(*Env) Formatter
 	// Interim makes one that reports what is known in the midst of a live capture: what
 	// it writes stands between what the other writes. nil: there is no such form.
 	Interim func(*Env) Formatter

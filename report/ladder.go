@@ -15,6 +15,10 @@ import (
 // one grammar, described in ladderparse.go.
 type Ladder struct {
 	Stream uint64
+	// Incarnation and Start, ns since 1970, are those of the life that is drawn; 0 where a
+	// ladder was read.
+	Incarnation uint32
+	Start       int64
 	// Left is the client, Right the server.
 	Left, Right netip.AddrPort
 	Note        string // rest of the head line: who closed first, how, how long
@@ -40,6 +44,8 @@ type LadderRow struct {
 	Revoked bool
 	// Class is the name of the segment's class, where it is worth a word.
 	Class string
+	// Quote is the ICMP error that quotes Segment; nil for a segment on its way.
+	Quote *capture.Quote
 	// Folded: the row stands for this many ordinary segments, of which Segment is the
 	// last; nil for a row of its own.
 	Folded *Folded
@@ -48,15 +54,19 @@ type LadderRow struct {
 }
 
 // Folded is a stretch of segments that changed no state and are all of the same kind:
-// new data and the acknowledgments of it.
+// new data and the acknowledgments of it. In a ladder that would be far too long it may
+// hold anything.
 type Folded struct {
-	Data  uint64    // segments with payload
-	Acks  uint64    // without
-	Bytes [2]uint64 // payload octets that the left and the right end sent
+	Data    uint64    // segments with new data
+	Acks    uint64    // without
+	Bytes   [2]uint64 // octets of new data that the left and the right end sent
+	Other   uint64    // segments of any other kind
+	Changes uint64    // how often the states changed
+	Since   int64     // when it begins, as Segment.Time of the row says when it ends
 }
 
 // Timer reports whether the row is a timer's.
-func (r *LadderRow) Timer() bool { return r.Segment.Frame == 0 }
+func (r *LadderRow) Timer() bool { return r.Segment.Frame == 0 && r.Folded == nil }
 
 // LadderState is a state as a ladder shows it.
 type LadderState struct {

@@ -39,7 +39,7 @@ func printLadder(l *Ladder, full bool) string {
 	return b.String()
 }
 
-var sameLadder = cmp.Options{cmpopts.EquateComparable(Ladder{}.Left)}
+var sameLadder = cmp.Options{cmpopts.EquateComparable(Ladder{}.Left, Ladder{}.Left.Addr())}
 
 func TestLadderReadsAndPrints(t *testing.T) {
 	l := parseOne(t, handshakeLadder)
@@ -128,6 +128,7 @@ stream 0 10.0.0.1:40022 → 10.0.0.2:80
 
 func FuzzLadder(f *testing.F) {
 	f.Add(handshakeLadder)
+	f.Add("stream 0 10.0.0.1:1 -> 10.0.0.2:2\n1 0 CLOSED -- SYN 0 icmp 3 4 10.0.0.9 mtu 1400 -> CLOSED\n")
 	f.Add("stream 0 [::1]:1 -> [::1]:1\n1 0 CLOSED -- NULL 0 -> CLOSED -,revoked\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		all, err := ParseLadders(strings.NewReader(text))

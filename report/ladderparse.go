@@ -40,6 +40,9 @@ import (
 //	acknum N (the field of a segment without ACK), sackok, sack, dsack, tfo, badopts,
 //	and the marks of a segment: unselected, quoted, short, cut, badsum, reassembled, tunnelled, timeback
 //
+// A segment that an ICMP error quotes stands on the arrow on which it was sent, with
+// icmp TYPE CODE ADDR, or icmp6, as its last key: who sent the error; mtu N may follow.
+//
 // WHY lists the rules, separated by commas, "-" for none; left out, it is not
 // looked at. The word revoked among them says that a presumption was taken
 // back, a word in brackets gives the segment's class: (retransmission).
@@ -179,12 +182,19 @@ func (p *ladderParser) row(w []string) (err error) {
 		return fmt.Errorf("an arrow has one head, ▶ or >, ◀ or <; a timer has neither head nor frame")
 	default:
 		from := uint8(b2i(toLeft))
+		if r.Quote, text, err = readQuote(text); err != nil {
+			return err
+		}
 		if r.Segment, err = readSegment(text, p.cur.ISN[from], p.cur.ISN[from^1]); err != nil {
 			return err
 		}
 		r.Segment.Key, r.Segment.Side = p.key, p.left^from
 		if p.key.Self() {
 			r.Segment.Side = 0
+		}
+		if r.Quote != nil {
+			r.Segment.Mark |= capture.Quoted
+			r.Segment.Len = 0 // the place of the error
 		}
 		if r.Segment.Frame, err = p.frame(w, first); err != nil {
 			return err

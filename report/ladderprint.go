@@ -70,7 +70,7 @@ func (l *Ladder) cells(style LadderStyle) (texts []string, cell, clock int) {
 		t := timerText
 		if !r.Timer() {
 			from := r.Segment.Side ^ left
-			t = segmentText(&r.Segment, l.ISN[from], l.ISN[from^1], style.Full)
+			t = segmentText(&r.Segment, l.ISN[from], l.ISN[from^1], style.Full) + quoteWords(r.Quote)
 		}
 		texts = append(texts, t)
 		cell = max(cell, utf8.RuneCountInString(t)+6)

@@ -22,18 +22,17 @@ func (l *Ladder) Replay(cfg tracker.Config) *Ladder {
 	if l.FinTimeout >= 0 {
 		cfg.FinTimeout = l.FinTimeout
 	}
-	var steps []tracker.Step
-	var late []tracker.Transition // timers since the last step
+	key, left := l.key()
+	d := &Drawing{pen: ladderPen{l: &Ladder{Left: l.Left, Right: l.Right}, left: left}, opts: DrawOptions{Full: true}, stretch: -1}
 	t := tracker.New(cfg, tracker.Observer{
-		Step: func(s *tracker.Step) {
-			steps = append(steps, CloneStep(s))
-			late = nil
-		},
+		Step:  d.Step,
+		Quote: d.Quote,
 		Transition: func(x *tracker.Transition) {
 			if x.Frame == 0 {
-				late = append(late, *x)
+				d.Timer(x)
 			}
 		},
+		Only: func(s *capture.Segment) bool { return s.Key == key },
 	})
 	for i := range l.Rows {
 		r := &l.Rows[i]
@@ -42,27 +41,16 @@ func (l *Ladder) Replay(cfg tracker.Config) *Ladder {
 			s := r.Segment
 			s.Time += replayStart
 			s.Hash = s.Key.Hash()
+			if r.Quote != nil {
+				b.Quotes = []capture.Quote{*r.Quote}
+			}
 			b.Segments = []capture.Segment{s}
 		}
 		t.Process(b)
 	}
-	got := NewLadder(steps, late)
-	got.Stream, got.Note, got.TimeWait, got.FinTimeout = l.Stream, l.Note, l.TimeWait, l.FinTimeout
-	if got.Left == l.Right && got.Right == l.Left {
-		got.mirror() // draw it as it was written, whoever is taken for the client
-	}
-	got.ISN = l.ISN
+	got := d.pen.l
+	got.Stream, got.Note, got.TimeWait, got.FinTimeout, got.ISN = l.Stream, l.Note, l.TimeWait, l.FinTimeout, l.ISN
 	return got
-}
-
-// mirror swaps left and right.
-func (l *Ladder) mirror() {
-	l.Left, l.Right = l.Right, l.Left
-	l.ISN[0], l.ISN[1] = l.ISN[1], l.ISN[0]
-	for i := range l.Rows {
-		s := &l.Rows[i].States
-		s[0], s[1] = s[1], s[0]
-	}
 }
 
 // CloneStep copies a step with what it points to, to be kept.

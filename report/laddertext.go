@@ -2,6 +2,8 @@ package report
 
 import (
 	"fmt"
+	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -110,6 +112,55 @@ func writeRest(b *strings.Builder, s *capture.Segment) {
 	if s.VLAN != capture.NoVLAN {
 		fmt.Fprintf(b, " vlan %d", s.VLAN)
 	}
+}
+
+// quoteWords are the keys of an ICMP error that quotes a segment; "" of none.
+func quoteWords(q *capture.Quote) string {
+	if q == nil {
+		return ""
+	}
+	key := icmpKey
+	if q.V6 {
+		key = icmp6Key
+	}
+	text := fmt.Sprintf(" %s %d %d %s", key, q.Type, q.Code, q.From)
+	if q.MTU > 0 {
+		text += fmt.Sprintf(" mtu %d", q.MTU)
+	}
+	return text
+}
+
+const icmpKey, icmp6Key = "icmp", "icmp6"
+
+// readQuote takes the keys of an ICMP error from the words of a segment.
+func readQuote(words []string) (q *capture.Quote, rest []string, err error) {
+	i := slices.IndexFunc(words, func(w string) bool { return w == icmpKey || w == icmp6Key })
+	if i < 0 {
+		return nil, words, nil
+	}
+	wrong := fmt.Errorf("an ICMP error is given as icmp TYPE CODE ADDR, at the end")
+	q = &capture.Quote{V6: words[i] == icmp6Key}
+	w := words[i+1:]
+	if len(w) == 5 && w[3] == "mtu" {
+		n, err := strconv.ParseUint(w[4], 10, 32)
+		if q.MTU = uint32(n); err != nil || n == 0 {
+			return nil, nil, wrong
+		}
+		w = w[:3]
+	}
+	if len(w) != 3 {
+		return nil, nil, wrong
+	}
+	for j, to := range []*uint8{&q.Type, &q.Code} {
+		n, err := strconv.ParseUint(w[j], 10, 8)
+		if *to = uint8(n); err != nil {
+			return nil, nil, wrong
+		}
+	}
+	if q.From, err = netip.ParseAddr(w[2]); err != nil || q.From.Zone() != "" {
+		return nil, nil, wrong
+	}
+	return q, words[:i], nil
 }
 
 // readSegment reads the words that segmentText writes, in a full text or not.

@@ -75,6 +75,14 @@ type Observer struct {
 	Cases func()
 	// Step: what one segment did, one call per segment.
 	Step func(*Step)
+	// Quote, with Step: what an ICMP error did that quotes a segment of a connection. The
+	// Step's Segment is the quoted one; both are valid during the call.
+	Quote func(*Step, *capture.Quote)
+	// Only, if it is set, says of a segment whether its connection is followed. Of the
+	// others the tracker takes note as a worker does of those of other workers: of the
+	// time, and of what the capture as a whole shows. Streams are then numbered among
+	// those that are followed. Only Tracker knows it.
+	Only func(*capture.Segment) bool
 	// Zeek asks for Life.ZeekState and Life.ZeekHistory, which are left empty
 	// otherwise.
 	Zeek bool

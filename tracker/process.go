@@ -14,7 +14,7 @@ const alarmShift = 23
 func (t *Tracker) Process(b *capture.Batch) {
 	t.quotes = b.Quotes
 	for i := range b.Segments {
-		if i%ahead == 0 {
+		if i%ahead == 0 && t.obs.Only == nil {
 			t.prefetch(b.Segments[i:min(i+ahead, len(b.Segments))])
 		}
 		s := &b.Segments[i]
@@ -28,7 +28,7 @@ func (t *Tracker) Process(b *capture.Batch) {
 			t.usage.clock = s.Time
 		}
 		t.watch(s)
-		if t.of > 1 && !t.mine(s.Hash) {
+		if t.of > 1 && !t.mine(s.Hash) || t.obs.Only != nil && !t.obs.Only(s) {
 			continue
 		}
 		t.instant.phase = arriving

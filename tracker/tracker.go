@@ -299,8 +299,17 @@ func (t *Tracker) quoted(s *capture.Segment, slot uint32) {
 	c, q := &e.conn, &t.quotes[s.Len]
 	t.begin(s.Frame)
 	t.k.now = s.Time
+	var step *Step
+	if t.obs.Quote != nil && t.obs.Step != nil && c.mode&begun != 0 {
+		now := c.before(s)
+		step = &now
+	}
 	was := c.steps()
 	c.quoted(&t.k, s, q)
+	if step != nil {
+		c.done(step, reassembly.ClassNone, t.k.changes)
+		t.obs.Quote(step, q)
+	}
 	if t.obs.Case != nil && c.mode&begun != 0 {
 		t.quote(t.books.at(slot), c, s, q, was)
 	}

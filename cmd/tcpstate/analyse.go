@@ -9,6 +9,7 @@ import (
 
 	"tcpstate/capture"
 	"tcpstate/report"
+	"tcpstate/report/detect"
 	"tcpstate/tracker"
 )
 
@@ -16,7 +17,12 @@ import (
 func (c *cli) analyse(f *flags) error {
 	intr := watchSignals()
 	defer intr.stop()
-	src, err := c.openSource(f, intr)
+	again, err := c.readsTwice(f, intr, f.draws())
+	if err != nil {
+		return err
+	}
+	defer again.close()
+	src, err := c.openSource(f, intr, again)
 	if err != nil {
 		return err
 	}
@@ -40,13 +46,26 @@ func (c *cli) analyse(f *flags) error {
 		opts.Chosen = rec.chosen.add
 		opts.Judge = opts.Judge || f.narrow != ""
 	}
-	r := report.New(opts)
+	var drawing error
+	var r *report.Report
+	if again != nil {
+		opts.Draw = func(lives []*tracker.Life) (drawn map[detect.Ref]*report.Ladder) {
+			drawn, drawing = again.draw(lives, report.DrawOptions{Marks: r.Marks()})
+			return drawn
+		}
+	}
+	r = report.New(opts)
 	defer sparing(f.tracker.MaxMemory, 0)()
 	first := rec
 	if f.narrows() {
 		first = nil
 	}
 	end, err := c.follow(f, src, r, intr, first)
+	if errors.Is(drawing, errInterrupted) {
+		end.interrupted = true
+	} else if drawing != nil && end.err == nil {
+		end.err = drawing
+	}
 	failed := c.written(f, rec, r, intr, &end, err)
 	for _, o := range files {
 		if err != nil || failed != nil {
@@ -211,9 +230,11 @@ func (f *flags) waits() bool {
 // interruptGrace is how long a source may take to end after an interrupt.
 const interruptGrace = time.Second
 
-// openSource opens what is to be read.
-func (c *cli) openSource(f *flags, intr *interrupts) (capture.Source, error) {
-	src, err := openFiles(c.inputOptions(f, intr, f.write != "" && !f.narrows()), intr)
+// openSource opens what is to be read, once or twice.
+func (c *cli) openSource(f *flags, intr *interrupts, again *twice) (capture.Source, error) {
+	o := c.inputOptions(f, intr, f.write != "" && !f.narrows())
+	again.first(&o)
+	src, err := openFiles(o, intr)
 	if err == nil {
 		return src, nil
 	}

@@ -251,7 +251,7 @@ func (j *court) analyse(c *cli, f *flags, t *target, input *verdict.Check) (fina
 			return nil, nil, err
 		}
 	}
-	src, err := c.openSource(f, intr)
+	src, err := c.openSource(f, intr, nil)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -28,7 +28,7 @@ func (c *cli) initPolicy(f *flags, files []target, intr *interrupts) error {
 		}
 		one := *f
 		one.paths = t.paths
-		src, err := c.openSource(&one, intr)
+		src, err := c.openSource(&one, intr, nil)
 		if err != nil {
 			return err
 		}

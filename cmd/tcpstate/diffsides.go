@@ -96,7 +96,7 @@ func (x *diffSide) read(c *cli, f *flags, name string, intr *interrupts) error {
 func (x *diffSide) analyse(c *cli, f *flags, name string, intr *interrupts) error {
 	intr, leave := intr.share()
 	defer leave()
-	src, err := c.openSource(f, intr)
+	src, err := c.openSource(f, intr, nil)
 	if err != nil {
 		return err
 	}

@@ -142,6 +142,11 @@ func chooseParts(f *report.Format, show report.Parts, quiet bool) (report.Parts,
 	return f.Can & show, nil
 }
 
+// draws reports whether an output shows ladders.
+func (f *flags) draws() bool {
+	return slices.ContainsFunc(f.outputs, func(o outputSpec) bool { return o.format.Draws })
+}
+
 func formatNames() string {
 	var l []string
 	for _, f := range report.Formats {

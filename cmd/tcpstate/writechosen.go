@@ -103,42 +103,49 @@ func (f *flags) narrows() bool {
 // writeChosen reads the files again and writes the frames of the connections that are
 // chosen.
 func (c *cli) writeChosen(f *flags, rec *recorder, intr *interrupts) error {
-	src, err := openFiles(c.inputOptions(f, intr, true), intr)
-	if err != nil {
-		return err
-	}
-	defer src.Close()
 	var t *tracker.Tracker
 	if f.annotate {
 		t = tracker.New(f.tracker, tracker.Observer{Step: rec.step})
 	}
+	return c.readAgain(f, c.inputOptions(f, intr, true), intr, func(b *capture.Batch, st *capture.Stats) error {
+		rec.note(st)
+		if b == nil {
+			return nil
+		}
+		if t != nil {
+			t.Process(b)
+		}
+		rec.batch(b)
+		return rec.fault()
+	})
+}
+
+// readAgain reads the files another time. each gets the batches with the statistics after
+// them, nil with those at the end; its error ends the reading.
+func (c *cli) readAgain(f *flags, o capture.Options, intr *interrupts, each func(*capture.Batch, *capture.Stats) error) error {
+	src, err := openFiles(o, intr)
+	if err != nil {
+		return err
+	}
+	rd := startReader(src)
+	defer rd.quit()
 	bar := c.newProgress(f)
 	defer bar.done()
-	var (
-		b  capture.Batch
-		st capture.Stats
-	)
 	for {
 		select {
 		case <-intr.ended:
 			return errInterrupted
-		default:
-		}
-		err := src.Next(&b)
-		src.StatsInto(&st)
-		rec.note(&st)
-		if err == io.EOF {
-			return nil
-		} else if err != nil {
-			return err
-		}
-		if t != nil {
-			t.Process(&b)
-		}
-		rec.batch(&b)
-		bar.show(&st)
-		if err := rec.fault(); err != nil {
-			return err
+		case m := <-rd.full:
+			if m.err == io.EOF {
+				return each(nil, &m.stats)
+			} else if m.err != nil {
+				return m.err
+			}
+			if err := each(m.batch, &m.stats); err != nil {
+				return err
+			}
+			rd.giveBack(m.batch, false)
+			bar.show(&m.stats)
 		}
 	}
 }
