@@ -15,13 +15,16 @@ import (
 // one grammar, described in ladderparse.go.
 type Ladder struct {
 	Stream uint64
-	// Incarnation and Start, ns since 1970, are those of the life that is drawn; 0 where a
-	// ladder was read.
+	// Incarnation is that of the life that is drawn; 0 where a ladder was read.
 	Incarnation uint32
-	Start       int64
 	// Left is the client, Right the server.
 	Left, Right netip.AddrPort
 	Note        string // rest of the head line: who closed first, how, how long
+	// Start is when the first segment was seen, ns since 1970; 0 where the ladder does not
+	// say. The times of the rows are since then.
+	Start int64
+	// Sparse: of the capture a filter kept nothing but SYN, FIN and RST.
+	Sparse bool
 	// ISN are the numbers that sequence numbers are relative to, left and right.
 	ISN [2]uint32
 	// TimeWait and FinTimeout are the timers where the ladder names them, else negative.

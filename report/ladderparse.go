@@ -19,7 +19,10 @@ import (
 //
 //	stream 3   10.0.0.1:40022 → 10.0.0.2:80   any note
 //	isn 1000 5000                       optional: what numbers are relative to, left and right; else 0 0
-//	config time-wait 60s                optional; also fin-timeout
+//	start 1767225600.000000000          optional: when the first segment was seen; several
+//	                                    ladders of a file are one capture by it
+//	config time-wait 60s                optional; also fin-timeout; and config sparse, of a
+//	                                    capture with nothing but SYN, FIN and RST
 //	frame   time   client   ...         optional: the column heads
 //
 // and then has one line for each segment or timer, columns apart by spaces:
@@ -83,6 +86,8 @@ func (p *ladderParser) line(w []string) error {
 		return p.config(w)
 	case "isn":
 		return p.isn(w)
+	case "start":
+		return p.start(w)
 	case "frame":
 		return nil
 	}
@@ -114,7 +119,23 @@ func (p *ladderParser) head(w []string) (err error) {
 	return nil
 }
 
+func (p *ladderParser) start(w []string) error {
+	if p.cur == nil || len(p.cur.Rows) > 0 || len(w) != 2 {
+		return fmt.Errorf("the line is: start SECONDS, between head and rows")
+	}
+	ns, ok := parseEpoch(w[1])
+	if !ok {
+		return fmt.Errorf("start: %q is no time in seconds", w[1])
+	}
+	p.cur.Start = ns
+	return nil
+}
+
 func (p *ladderParser) config(w []string) error {
+	if len(w) == 2 && w[1] == "sparse" && p.cur != nil {
+		p.cur.Sparse = true
+		return nil
+	}
 	var d time.Duration
 	err := fmt.Errorf("the line is: config time-wait|fin-timeout DURATION")
 	if len(w) == 3 {

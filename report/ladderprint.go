@@ -28,6 +28,12 @@ func (l *Ladder) Print(w io.Writer, style LadderStyle) error {
 	if style.Full && l.ISN != [2]uint32{} {
 		fmt.Fprintf(&b, "isn %d %d\n", l.ISN[0], l.ISN[1])
 	}
+	if style.Full && l.Start != 0 {
+		fmt.Fprintf(&b, "start %s\n", appendEpoch(nil, l.Start))
+	}
+	if style.Full && l.Sparse {
+		fmt.Fprintf(&b, "config sparse\n")
+	}
 	if l.TimeWait >= 0 {
 		fmt.Fprintf(&b, "config time-wait %s\n", l.TimeWait)
 	}
