@@ -176,6 +176,17 @@ func (p *ladderPen) step(s *tracker.Step) {
 	p.l.Rows = append(p.l.Rows, r)
 }
 
+// SetTimers names the timers that are others than a reader of the ladder assumes.
+func (l *Ladder) SetTimers(cfg tracker.Config) {
+	usual := tracker.DefaultConfig()
+	if cfg.TimeWait != usual.TimeWait {
+		l.TimeWait = cfg.TimeWait
+	}
+	if cfg.FinTimeout != usual.FinTimeout {
+		l.FinTimeout = cfg.FinTimeout
+	}
+}
+
 // Segments returns the segments in order, with times counted from start (ns).
 func (l *Ladder) Segments(start int64) []capture.Segment {
 	var segs []capture.Segment

@@ -10,7 +10,7 @@ import (
 // makes the page to say.
 func (l *Ladder) page() page.Ladder {
 	p := page.Ladder{
-		ID:   recordName(detect.Ref{ID: l.Stream, Incarnation: l.Incarnation}),
+		ID:   recordName(l.ref()),
 		Left: l.Left.String(), Right: l.Right.String(), Note: Printable(l.Note),
 		Rows: make([]page.Row, len(l.Rows)),
 	}
@@ -38,3 +38,5 @@ func (l *Ladder) page() page.Ladder {
 	}
 	return p
 }
+
+func (l *Ladder) ref() detect.Ref { return detect.Ref{ID: l.Stream, Incarnation: l.Incarnation} }

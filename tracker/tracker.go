@@ -81,6 +81,9 @@ type Totals struct {
 	Evicted  uint64                  // lives that gave way for want of room: told of before their end, forgotten after it, or without a Case
 }
 
+// Sparse reports whether a filter seems to have kept nothing but SYN, FIN and RST.
+func (t *Totals) Sparse() bool { return t.Plain == 0 && t.Lives >= sparseFrom }
+
 // New makes a tracker that reports to obs.
 func New(cfg Config, obs Observer) *Tracker {
 	t := &Tracker{cfg: cfg, obs: obs, now: math.MinInt64}

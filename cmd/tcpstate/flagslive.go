@@ -41,8 +41,11 @@ func checkWrite(f *flags, r *raw, fs *pflag.FlagSet) error {
 	if fs.Changed("write") && f.write == "" {
 		return fmt.Errorf("-w: the file name is empty")
 	}
+	if f.narrow != "" && detect.Find(f.narrow) == nil {
+		return fmt.Errorf("--finding %s: %w", f.narrow, noFinding(f.narrow))
+	}
 	for _, n := range []string{"file-size", "file-count", "annotate", "finding"} {
-		if fs.Changed(n) && f.write == "" {
+		if fs.Changed(n) && f.write == "" && !(n == "finding" && f.seeing.explain) {
 			return fmt.Errorf("%s: for writing packets (-w)", spelt(fs, n))
 		}
 	}
@@ -60,9 +63,6 @@ func checkWrite(f *flags, r *raw, fs *pflag.FlagSet) error {
 	}
 	if f.write == "-" && f.writeMB > 0 {
 		return fmt.Errorf("-C: standard output is not rotated")
-	}
-	if f.narrow != "" && detect.Find(f.narrow) == nil {
-		return fmt.Errorf("--finding %s: %w", f.narrow, noFinding(f.narrow))
 	}
 	if !f.waits() && !slices.ContainsFunc(f.paths, irregular) {
 		return nil

@@ -22,6 +22,8 @@ type seeingFlags struct {
 	explain bool // it is "tcpstate explain"
 	full    bool // every segment on a line of its own
 	plain   bool // the form that is read back
+	all     bool // --limit does not bound what is drawn
+	ladders []ladderOutput
 
 	at      bool // it is "tcpstate at TIME"
 	moment  report.Moment
@@ -47,10 +49,12 @@ func defineSeeing(fs *pflag.FlagSet, f *flags) {
 
 // isSeeing finds out whether the command line is "tcpstate explain ..." or "tcpstate at ...".
 func (x *seeingFlags) isSeeing(f *flags, fs *pflag.FlagSet) {
-	if fs.NArg() == 0 || f.iface != "" {
+	if fs.NArg() == 0 {
 		return
 	}
-	x.explain = fs.Arg(0) == commandExplain
+	if x.explain = fs.Arg(0) == commandExplain; f.iface != "" {
+		return
+	}
 	x.at = fs.Arg(0) == commandAt
 }
 

@@ -116,6 +116,7 @@ type twice struct {
 	intr *interrupts
 	copy *os.File // nil where standard input is not read
 	err  error    // of writing it
+	most uint64   // frames of the second reading; 0 is no limit
 }
 
 // readsTwice makes ready to read the input twice, from standard input only if need be. It
@@ -172,6 +173,9 @@ func (t *twice) draw(lives []*tracker.Life, opts report.DrawOptions) (map[detect
 		return nil, nil
 	}
 	o := t.c.inputOptions(t.f, t.intr, false)
+	if t.most > 0 {
+		o.MaxPackets = t.most
+	}
 	if t.copy != nil {
 		if t.err == nil {
 			_, t.err = t.copy.Seek(0, io.SeekStart)

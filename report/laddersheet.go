@@ -1,0 +1,134 @@
+package report
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"strings"
+
+	"tcpstate/report/detect"
+	"tcpstate/report/page"
+	"tcpstate/tracker"
+)
+
+// LadderSheet is what explain prints: ladders in their order, in one of four forms. The
+// forms return the errors of writing.
+type LadderSheet struct {
+	Style
+	Width   int // of the terminal, in columns
+	Ladders []*Told
+	// Left says what was left out, or why there is nothing, in a whole sentence; "" if
+	// there is nothing to say.
+	Left    string
+	Capture string // its files, for a title
+}
+
+// Told is a ladder with the findings that its connection is part of.
+type Told struct {
+	*Ladder
+	Findings []*detect.Finding
+}
+
+// Findings returns those that are shown, most severe first. They are known after End.
+func (r *Report) Findings() []detect.Finding { return r.findings.found }
+
+// Plain writes the form that is read back.
+func (s *LadderSheet) Plain(to io.Writer) error {
+	w := bufio.NewWriterSize(to, outputBuffer)
+	for i, l := range s.Ladders {
+		if i > 0 {
+			fmt.Fprintln(w)
+		}
+		if err := l.Print(w, LadderStyle{Full: true}); err != nil {
+			return err
+		}
+	}
+	if s.Left != "" {
+		fmt.Fprintf(w, "# %s\n", Printable(s.Left))
+	}
+	return w.Flush()
+}
+
+// Page writes a page of HTML with nothing but the ladders.
+func (s *LadderSheet) Page(w io.Writer, generator string) error {
+	p := page.Page{Title: "Ladders of " + Printable(s.Capture), Generator: generator}
+	for _, l := range s.Ladders {
+		x := l.page()
+		for i := range x.Rows {
+			x.Rows[i].Time = s.time(l.Ladder, &l.Rows[i])
+		}
+		p.Ladders = append(p.Ladders, x)
+	}
+	if s.Left != "" {
+		p.Left = []string{Printable(s.Left)}
+	}
+	return page.Write(w, &p)
+}
+
+// time is when a row happened: since the first of them, or as the clock shows it.
+func (s *LadderSheet) time(l *Ladder, r *LadderRow) string {
+	switch s.Clock {
+	case ClockEpoch:
+		return ladderTime(r.Segment.Time + l.Start)
+	case ClockUTC, ClockLocal:
+		return timeOf(s.Clock.Show(instant(r.Segment.Time+l.Start), instant(l.Start), s.Zone))
+	}
+	return ladderTime(r.Segment.Time)
+}
+
+// timeOf leaves out the day.
+func timeOf(t string) string {
+	_, t, _ = strings.Cut(t, " ")
+	return t
+}
+
+// day is the day on which a ladder begins, where its times do not tell; else "".
+func (s *LadderSheet) day(l *Ladder) string {
+	if s.Clock != ClockUTC && s.Clock != ClockLocal {
+		return ""
+	}
+	d, _, _ := strings.Cut(s.Clock.Show(instant(l.Start), instant(l.Start), s.Zone), " ")
+	if s.Clock == ClockUTC {
+		d += " UTC"
+	}
+	return d
+}
+
+// note is what the head of a ladder says after the two ends.
+func (s *LadderSheet) note(l *Ladder) string {
+	note := Printable(l.Note)
+	if d := s.day(l); d != "" {
+		note += ", " + d
+	}
+	return note
+}
+
+// firstSentence is how an explanation begins.
+func firstSentence(text string) string {
+	for i := 0; i+2 < len(text); i++ {
+		if text[i] == '.' && text[i+1] == ' ' && text[i+2] >= 'A' && text[i+2] <= 'Z' {
+			return text[:i+1]
+		}
+	}
+	return text
+}
+
+// rulesOf are the rules that the ladders cite, in the order of a connection's life.
+func (s *LadderSheet) rulesOf() (rules []tracker.Rule) {
+	var cited [tracker.NumRules]bool
+	for _, l := range s.Ladders {
+		for i := range l.Rows {
+			for _, name := range l.Rows[i].Rules {
+				if r, ok := tracker.RuleByName(name); ok {
+					cited[r] = true
+				}
+			}
+		}
+	}
+	for r := range tracker.NumRules {
+		if cited[r] {
+			rules = append(rules, r)
+		}
+	}
+	return rules
+}
