@@ -1,6 +1,8 @@
 package report
 
 import (
+	"strings"
+
 	"tcpstate/report/detect"
 	"tcpstate/report/page"
 	"tcpstate/tracker"
@@ -18,7 +20,7 @@ func (l *Ladder) page() page.Ladder {
 		r := &l.Rows[i]
 		x := page.Row{
 			Frame: r.Segment.Frame, Time: ladderTime(r.Segment.Time), Revoked: r.Revoked,
-			Text: l.rowText(r), Class: r.Class, Why: r.whyInFull(), Marks: r.Marks,
+			Text: l.rowText(r), Class: r.Class, Why: strings.Join(r.whyInFull(), "; "), Marks: r.Marks,
 		}
 		switch {
 		case r.Folded != nil:

@@ -69,11 +69,18 @@ func (s *LadderSheet) Page(w io.Writer, generator string) error {
 func (s *LadderSheet) time(l *Ladder, r *LadderRow) string {
 	switch s.Clock {
 	case ClockEpoch:
-		return ladderTime(r.Segment.Time + l.Start)
+		return microseconds(r.Segment.Time + l.Start)
 	case ClockUTC, ClockLocal:
 		return timeOf(s.Clock.Show(instant(r.Segment.Time+l.Start), instant(l.Start), s.Zone))
 	}
-	return ladderTime(r.Segment.Time)
+	return microseconds(r.Segment.Time)
+}
+
+// microseconds writes ns as seconds with six decimals; those beyond are cut off, so that no
+// time lies after that of a later row.
+func microseconds(ns int64) string {
+	t := string(appendEpoch(nil, ns))
+	return t[:len(t)-3]
 }
 
 // timeOf leaves out the day.

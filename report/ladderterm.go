@@ -101,7 +101,7 @@ func (t *ladderTable) head() {
 	}
 	for _, f := range l.Findings {
 		id := Printable(f.ID)
-		text := Paragraph("", strings.Repeat(" ", 4), fmt.Sprintf("%s  %s", id, Printable(firstSentence(f.Explanation))), t.width-11)
+		text := Paragraph("", strings.Repeat(" ", 4), fmt.Sprintf("%s: %s", id, Printable(firstSentence(f.Explanation))), t.width-11)
 		for i, line := range strings.Split(strings.TrimSuffix(text, "\n"), "\n") {
 			if i == 0 {
 				t.line("  " + t.severity(f.Severity) + "  " + t.bold(id) + strings.TrimPrefix(line, id))
@@ -128,9 +128,11 @@ func (t *ladderTable) measure() {
 			t.states[side] = max(t.states[side], len(s.String()))
 		}
 		t.arrow = max(t.arrow, utf8.RuneCountInString(text)+6)
-		why = max(why, utf8.RuneCountInString(t.reason(r)))
+		for _, w := range t.reasons(r) {
+			why = max(why, utf8.RuneCountInString(w))
+		}
 	}
-	t.arrow = min(t.arrow, arrowMost)
+	t.arrow = max(min(t.arrow, arrowMost), len(t.l.Left.String())+len(t.l.Right.String())+2)
 	room := t.width - utf8.RuneCountInString(t.columns("", "", [2]string{pad("", t.states[0]), pad("", t.states[1])}, ""))
 	if why > 0 && room-2-arrowLeast >= min(why, whyLeast) {
 		t.arrow = min(t.arrow, max(room-2-why, room-2-max(whyLeast, room/2), arrowLeast))
@@ -145,20 +147,37 @@ func (t *ladderTable) columns(frame, time string, states [2]string, arrow string
 	return pad(frame, -t.frame) + "  " + pad(time, t.time) + "  " + states[0] + "  " + arrow + "  " + states[1]
 }
 
-// reason is the text of why.
-func (t *ladderTable) reason(r *LadderRow) string {
-	var words []string
+// reasons are the parts of why.
+func (t *ladderTable) reasons(r *LadderRow) (words []string) {
 	if r.Class != "" {
 		words = append(words, r.Class)
 	}
-	if t.Verbose {
-		if w := r.whyInFull(); w != "" {
-			words = append(words, w)
-		}
-	} else {
-		words = append(words, r.whyWords()...)
+	if !t.Verbose {
+		return append(words, r.whyWords()...)
 	}
-	return strings.Join(words, ", ")
+	return append(words, r.whyInFull()...)
+}
+
+// because are the lines of why in so many columns: one, or one for each reason.
+func (t *ladderTable) because(r *LadderRow, first, rest string, width int) (lines []string) {
+	words := t.reasons(r)
+	if len(words) == 0 {
+		return nil
+	}
+	if all := strings.Join(words, ", "); utf8.RuneCountInString(first+all) <= width {
+		words = []string{all}
+	}
+	for _, w := range words {
+		lines = append(lines, strings.Split(strings.TrimSuffix(Paragraph(first, rest, w, width), "\n"), "\n")...)
+	}
+	for i, l := range lines {
+		if r.Class != "" || r.Revoked {
+			lines[i] = t.warn(l) // what is out of the ordinary stands out
+		} else {
+			lines[i] = t.dim(l)
+		}
+	}
+	return lines
 }
 
 func (t *ladderTable) row(i int) {
@@ -172,29 +191,24 @@ func (t *ladderTable) row(i int) {
 		states[side] = t.state(s, s != t.before[side]) + strings.Repeat(" ", t.states[side]-len(s.String()))
 	}
 	t.before = r.States
-	first, below := "", ""
-	var rest []string
-	why := t.reason(r)
-	if why != "" && t.why > 0 {
-		lines := strings.Split(strings.TrimSuffix(Paragraph("", "", why, t.why), "\n"), "\n")
-		first, rest = lines[0], lines[1:]
-	} else {
-		below = why
-	}
 	text := t.columns(frame, t.times[i], states, t.drawn(r, t.texts[i]))
-	if first != "" {
-		text += "  " + t.because(r, first)
+	under := strings.Repeat(" ", t.frame+2)
+	var below []string
+	if t.why > 0 {
+		below = t.because(r, "", "  ", t.why)
+		if len(below) > 0 {
+			text += "  " + below[0]
+			below = below[1:]
+		}
+		for j := range below {
+			below[j] = strings.Repeat(" ", t.width-t.why) + below[j]
+		}
+	} else {
+		below = t.because(r, under, under+"  ", t.width)
 	}
 	t.line(strings.TrimRight(text, " "))
-	indent := strings.Repeat(" ", t.width-t.why)
-	for _, l := range rest {
-		t.line(indent + t.because(r, l))
-	}
-	under := strings.Repeat(" ", t.frame+2)
-	if below != "" {
-		for _, l := range strings.Split(strings.TrimSuffix(Paragraph(under, under, below, t.width), "\n"), "\n") {
-			t.line(t.because(r, l))
-		}
+	for _, l := range below {
+		t.line(l)
 	}
 	for _, m := range r.Marks {
 		for _, l := range strings.Split(strings.TrimSuffix(Paragraph(under+"◆ ", under+"  ", Printable(m), t.width), "\n"), "\n") {
@@ -203,19 +217,23 @@ func (t *ladderTable) row(i int) {
 	}
 }
 
-// because paints why: what is out of the ordinary stands out.
-func (t *ladderTable) because(r *LadderRow, text string) string {
-	if r.Class != "" || r.Revoked {
-		return t.warn(text)
-	}
-	return t.dim(text)
-}
-
 // drawn is the arrow of a row, as wide as the column.
 func (t *ladderTable) drawn(r *LadderRow, text string) string {
 	if r.Folded != nil {
-		text = fit(text, t.arrow)
-		return t.dim(pad(center(text, t.arrow), t.arrow))
+		words := r.Folded.words(r.Segment.Time)
+		for len(words) > 1 && utf8.RuneCountInString(text) > t.arrow {
+			words = words[:len(words)-1]
+			text = "… " + strings.Join(words, ", ")
+		}
+		return t.dim(pad(center(fit(text, t.arrow), t.arrow), t.arrow))
+	}
+	if utf8.RuneCountInString(text) > t.arrow-6 && r.Segment.Len > 0 {
+		_, left := t.l.key()
+		text = segmentText(&r.Segment, t.l.ISN[r.Segment.Side^left], t.l.ISN[r.Segment.Side^left^1], false)
+		head, tail, _ := strings.Cut(text, ":") // 1:101(100) is 1(100)
+		if i := strings.IndexByte(tail, '('); i >= 0 {
+			text = head + tail[i:]
+		}
 	}
 	text = fit(text, t.arrow-6)
 	switch {

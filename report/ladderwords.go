@@ -43,8 +43,10 @@ func (l *Ladder) toLeft(r *LadderRow) bool {
 }
 
 // text says what is folded, until a time.
-func (f *Folded) text(until int64) string {
-	var w []string
+func (f *Folded) text(until int64) string { return "… " + strings.Join(f.words(until), ", ") }
+
+// words are those of text, the most important first.
+func (f *Folded) words(until int64) (w []string) {
 	if f.Data > 0 {
 		w = append(w, plural(f.Data, "data segment"), showOctets(f.Bytes[0]+f.Bytes[1]))
 	}
@@ -57,8 +59,7 @@ func (f *Folded) text(until int64) string {
 	if f.Changes > 0 {
 		w = append(w, plural(f.Changes, "change")+" of state")
 	}
-	w = append(w, showSpan(float64(until-f.Since)/1e9))
-	return "… " + strings.Join(w, ", ")
+	return append(w, showSpan(float64(until-f.Since)/1e9))
 }
 
 // showOctets writes a number of octets with three significant digits: 1.10 MB.
@@ -83,7 +84,7 @@ func (r *LadderRow) whyWords() (words []string) {
 		words = append(words, name)
 	}
 	if r.Revoked {
-		words = append(words, "what was presumed is taken back")
+		words = append(words, revokedWord)
 	}
 	return words
 }
@@ -91,13 +92,13 @@ func (r *LadderRow) whyWords() (words []string) {
 // shortSource is the first of a rule's sources: RFC 9293 §3.10.1.
 func shortSource(source string) string {
 	source, _, _ = strings.Cut(source, ";")
+	source, _, _ = strings.Cut(source, ",")
 	source = strings.Replace(source, " sections ", " §", 1)
 	return strings.Replace(source, " section ", " §", 1)
 }
 
-// whyInFull gives the reason of each rule with its sources, in one text.
-func (r *LadderRow) whyInFull() string {
-	var words []string
+// whyInFull gives the reason of each rule with its sources.
+func (r *LadderRow) whyInFull() (words []string) {
 	for _, name := range r.Rules {
 		text := name
 		if rule, ok := tracker.RuleByName(name); ok {
@@ -106,7 +107,7 @@ func (r *LadderRow) whyInFull() string {
 		words = append(words, text)
 	}
 	if r.Revoked {
-		words = append(words, "what was presumed is taken back")
+		words = append(words, revokedWord)
 	}
-	return strings.Join(words, "; ")
+	return words
 }
