@@ -51,7 +51,8 @@ func (s *LadderSheet) Plain(to io.Writer) error {
 
 // Page writes a page of HTML with nothing but the ladders.
 func (s *LadderSheet) Page(w io.Writer, generator string) error {
-	p := page.Page{Title: "Ladders of " + Printable(s.Capture), Generator: generator}
+	p := page.Page{Title: "Ladders of " + Printable(s.Capture), Generator: generator, Findings: s.findings()}
+	p.Capture = []page.Fact{{Name: "capture", Value: Printable(s.Capture)}, {Name: "shown", Value: plural(uint64(len(s.Ladders)), "connection")}}
 	for _, l := range s.Ladders {
 		x := l.page()
 		for i := range x.Rows {
@@ -63,6 +64,38 @@ func (s *LadderSheet) Page(w io.Writer, generator string) error {
 		p.Left = []string{Printable(s.Left)}
 	}
 	return page.Write(w, &p)
+}
+
+// findings are those of the ladders, with the evidence that these show.
+func (s *LadderSheet) findings() (all []page.Finding) {
+	at := map[*detect.Finding]int{}
+	for _, l := range s.Ladders {
+		for _, f := range l.Findings {
+			i, ok := at[f]
+			if !ok {
+				i = len(all)
+				at[f] = i
+				all = append(all, page.Finding{
+					ID: f.ID, Severity: f.Severity.String(), Subject: Printable(f.Subject), Count: uint64(f.Count),
+					First: f.First.UnixNano(), Last: f.Last.UnixNano(), When: ClockUTC.Show(f.First, f.First, nil) + " UTC",
+					Blame: string(f.Blame), Explanation: Printable(f.Explanation), Advice: Printable(f.Advice), Wireshark: f.Wireshark,
+					More: uint64(len(f.Refs())),
+				})
+			}
+			for _, c := range f.Evidence.Connections {
+				if (detect.Ref{ID: c.ID, Incarnation: c.Incarnation}) != l.ref() {
+					continue
+				}
+				e := page.Evidence{Connection: recordName(l.ref()), Ladder: true}
+				for _, x := range c.Frames {
+					e.Frames = append(e.Frames, page.Frame{N: x.Frame, Text: Printable(x.Text)})
+				}
+				all[i].Evidence = append(all[i].Evidence, e)
+				all[i].More--
+			}
+		}
+	}
+	return all
 }
 
 // time is when a row happened: since the first of them, or as the clock shows it.

@@ -28,7 +28,7 @@ type ladderOutput struct {
 var ladderForms = []string{"table", "markdown", "html"}
 
 // notExplain are the flags that mean nothing to explain.
-var notExplain = []string{"interface", "write", "show", "sort", "fail-on", "step"}
+var notExplain = []string{"write", "show", "sort", "fail-on", "step"}
 
 // checkExplain reads what only explain knows.
 func checkExplain(f *flags, r *raw, fs *pflag.FlagSet) error {

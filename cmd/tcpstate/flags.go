@@ -153,7 +153,9 @@ func parseFlags(args []string) (*flags, error) {
 		return f, nil
 	}
 	f.check.on = isCheck(f, fs)
-	f.seeing.isSeeing(f, fs)
+	if f.seeing.isSeeing(f, fs); f.seeing.explain && fs.Changed("interface") {
+		return nil, usageError(fmt.Errorf("-i: not for tcpstate explain, which reads a capture twice: -w makes a file of one"))
+	}
 	steps := []func(*flags, *raw, *pflag.FlagSet) error{checkInput, checkSeeing, checkLive, checkWrite, checkSelection, checkTimers, checkBounds, checkFindings, checkReport, checkCheck, checkOutputs}
 	if f.diff = isDiff(f, r, fs); f.diff {
 		steps = append([]func(*flags, *raw, *pflag.FlagSet) error{checkDiff}, steps...)
