@@ -38,7 +38,7 @@ type Format struct {
 }
 
 // Formats lists all outputs, the default first.
-var Formats = []*Format{tableFormat, jsonFormat, ndjsonFormat, csvFormat, zeekFormat}
+var Formats = []*Format{tableFormat, jsonFormat, ndjsonFormat, csvFormat, zeekFormat, markdownFormat}
 
 // FindFormat returns the format of that name, or nil.
 func FindFormat(name string) *Format {

@@ -130,27 +130,36 @@ func (o *table) printf(format string, a ...any) { fmt.Fprintf(o.W, format, a...)
 
 // captureLine is the first line: files, packets, segments, span, quality.
 func (o *table) captureLine(f *Final) {
-	s := f.Summary
-	names := make([]string, 0, 3)
-	for _, x := range f.Capture.Files {
-		if len(names) == 2 && len(f.Capture.Files) > 3 {
-			names = append(names, fmt.Sprintf("and %d more", len(f.Capture.Files)-2))
-			break
-		}
-		names = append(names, Printable(string(x.Name)))
-	}
+	names := fileNames(f.Capture, Printable)
 	if o.interim {
-		names[len(names)-1] += ", interim report"
+		names += ", interim report"
 	}
-	line := fmt.Sprintf("%s: %s, %s, %s", o.bold(strings.Join(names, ", ")), plural(s.Packets, "packet"),
-		plural(s.Segments, "TCP segment"), plural(s.Connections, "connection"))
-	if s.Quality.Start != nil {
-		line += fmt.Sprintf(", %s from %s", showSpan(s.Quality.Span), o.when(o.start))
-	}
-	o.printf("%s; %s\n", line, o.quality(s))
+	o.printf("%s: %s; %s\n", o.bold(names), o.size(f.Summary), o.quality(f.Summary))
 	if o.Verbose {
 		o.details(f)
 	}
+}
+
+// fileNames lists the first files, made fit by fit.
+func fileNames(c *Capture, fit func(string) string) string {
+	names := make([]string, 0, 3)
+	for _, x := range c.Files {
+		if len(names) == 2 && len(c.Files) > 3 {
+			names = append(names, fmt.Sprintf("and %d more", len(c.Files)-2))
+			break
+		}
+		names = append(names, fit(string(x.Name)))
+	}
+	return strings.Join(names, ", ")
+}
+
+// size is how much was captured.
+func (o *table) size(s *Summary) string {
+	line := fmt.Sprintf("%s, %s, %s", plural(s.Packets, "packet"), plural(s.Segments, "TCP segment"), plural(s.Connections, "connection"))
+	if s.Quality.Start != nil {
+		line += fmt.Sprintf(", %s from %s", showSpan(s.Quality.Span), o.when(o.start))
+	}
+	return line
 }
 
 // quality is what the reader should know before trusting the numbers.
@@ -172,10 +181,13 @@ func (o *table) quality(s *Summary) string {
 		l = append(l, "damaged input")
 	}
 	if l == nil {
-		return "nothing lost"
+		return allThere
 	}
 	return o.warn(strings.Join(l, ", "))
 }
+
+// allThere is the quality of a capture that nothing is amiss with.
+const allThere = "nothing lost"
 
 // details are the files one by one and the reasons for what was left out (-v).
 func (o *table) details(f *Final) {
@@ -236,7 +248,16 @@ func (o *table) gap() {
 
 func (o *table) states(s *Summary) {
 	o.title("States at the end of the capture (endpoints)")
-	g := grid{heads: []string{"state", ">confirmed", ">presumed", ">elapsed", ">peak", "peak at"}}
+	g := o.statesGrid(s)
+	if len(g.rows) == 0 {
+		o.printf("  none\n")
+		return
+	}
+	o.printf("%s", g.text("  ", &o.Style))
+}
+
+func (o *table) statesGrid(s *Summary) *grid {
+	g := &grid{heads: []string{"state", ">confirmed", ">presumed", ">elapsed", ">peak", "peak at"}}
 	for _, c := range s.States {
 		if c.Peak == 0 && c.Confirmed+c.Presumed+c.Elapsed == 0 {
 			continue
@@ -247,16 +268,24 @@ func (o *table) states(s *Summary) {
 		}
 		g.add(c.State, dash(c.Confirmed), dash(c.Presumed), dash(c.Elapsed), dash(c.Peak), at)
 	}
-	if len(g.rows) == 0 {
-		o.printf("  none\n")
-		return
-	}
-	o.printf("%s", g.text("  ", &o.Style))
+	return g
 }
 
 func (o *table) closes(s *Summary) {
 	o.title("How connections ended")
-	g := grid{heads: []string{"close", ">connections", ">share"}}
+	g := closesGrid(s)
+	if len(g.rows) == 0 {
+		o.printf("  none\n")
+	} else {
+		o.printf("%s", g.text("  ", &o.Style))
+	}
+	for _, line := range closesLines(s) {
+		o.printf("  %s\n", line)
+	}
+}
+
+func closesGrid(s *Summary) *grid {
+	g := &grid{heads: []string{"close", ">connections", ">share"}}
 	kinds := slices.Clone(s.Close)
 	slices.SortStableFunc(kinds, func(a, b Count) int { return cmp.Compare(b.N, a.N) })
 	for _, c := range kinds {
@@ -264,29 +293,31 @@ func (o *table) closes(s *Summary) {
 			g.add(c.Name, showCount(c.N), fmt.Sprintf("%.1f %%", 100*float64(c.N)/float64(s.Connections)))
 		}
 	}
-	if len(g.rows) == 0 {
-		o.printf("  none\n")
-	} else {
-		o.printf("%s", g.text("  ", &o.Style))
-	}
+	return g
+}
+
+// closesLines are what there is to say of the ends of connections besides their kinds.
+func closesLines(s *Summary) (l []string) {
 	if s.Folded > 0 {
-		o.printf("  folded: %s without a record (memory bound)\n", plural(s.Folded, "connection"))
+		l = append(l, fmt.Sprintf("folded: %s without a record (memory bound)", plural(s.Folded, "connection")))
 	}
 	if s.Evicted > 0 {
-		o.printf("  evicted: %s, told of before the end, forgotten after it, or not searched for findings (memory bound)\n", plural(s.Evicted, "connection"))
+		l = append(l, fmt.Sprintf("evicted: %s, told of before the end, forgotten after it, or not searched for findings (memory bound)", plural(s.Evicted, "connection")))
 	}
-	if len(g.rows) == 0 {
-		return
+	if s.Close.Sum() == 0 {
+		return l
 	}
 	first := strings.Replace(listCounts(s.ClosedFirst, ""), "none", "nobody", 1)
-	o.printf("  closed first: %s\n", first)
-	o.printf("  begun before the capture: %s\n", showCount(s.Quality.Midstream))
-	o.printf("  resets: %s\n", listCounts(s.Resets, "none"))
+	return append(l, "closed first: "+first, "begun before the capture: "+showCount(s.Quality.Midstream), "resets: "+listCounts(s.Resets, "none"))
 }
 
 func (o *table) services(f *Final) {
 	o.title("Services")
-	g := grid{heads: []string{"server", ">connections", "closes", "server ends in", "client ends in", "resets", ">handshake p50", ">p99"}}
+	o.rows(o.servicesGrid(f), uint64(f.Services.Len()))
+}
+
+func (o *table) servicesGrid(f *Final) *grid {
+	g := &grid{heads: []string{"server", ">connections", "closes", "server ends in", "client ends in", "resets", ">handshake p50", ">p99"}}
 	for i := range min(f.Services.Len(), o.Limit) {
 		v := f.Services.At(i)
 		client, server := Counts{}, Counts{}
@@ -297,14 +328,18 @@ func (o *table) services(f *Final) {
 		g.add(v.Name(), showCount(v.Connections), most(v.Close), most(server), most(client), most(v.Resets),
 			showSpan(v.Handshake.P50), showSpan(v.Handshake.P99))
 	}
-	o.rows(&g, uint64(f.Services.Len()))
+	return g
 }
 
-// connections is a table of some of the connections. The findings have a column
-// where there are any.
 func (o *table) connections(title string, rows []row, f *Final) {
 	o.title(title)
-	g := grid{heads: []string{">id", "client", "state", "server", "state", "close", "by", "reset", ">duration", "start"}}
+	o.rows(o.connectionsGrid(rows, f), o.total)
+}
+
+// connectionsGrid is a table of some of the connections. The findings have a column
+// where there are any.
+func (o *table) connectionsGrid(rows []row, f *Final) *grid {
+	g := &grid{heads: []string{">id", "client", "state", "server", "state", "close", "by", "reset", ">duration", "start"}}
 	some := slices.ContainsFunc(rows, func(r row) bool { return len(f.Of(r.ref())) > 0 })
 	if some {
 		g.heads = append(g.heads, "findings")
@@ -323,18 +358,22 @@ func (o *table) connections(title string, rows []row, f *Final) {
 		}
 		g.add(cells...)
 	}
-	o.rows(&g, o.total)
+	return g
 }
 
 func (o *table) changes() {
 	o.title("Transitions")
-	g := grid{heads: []string{"time", ">frame", ">id", "end", "endpoint", "from", "to", "certainty", "rule"}}
+	o.rows(o.changesGrid(), uint64(len(o.transitions))+o.moreTrans)
+}
+
+func (o *table) changesGrid() *grid {
+	g := &grid{heads: []string{"time", ">frame", ">id", "end", "endpoint", "from", "to", "certainty", "rule"}}
 	for i := range o.transitions {
 		t := &o.transitions[i]
 		g.add(o.brief(instant(t.Time)), dash(t.Frame), fmt.Sprint(t.ID), role(t.Client), t.Key.End(t.Side).String(),
 			t.From.String(), t.To.String(), t.Certainty.String(), t.Rule.Name())
 	}
-	o.rows(&g, uint64(len(o.transitions))+o.moreTrans)
+	return g
 }
 
 // rows prints the grid and says how many rows of total it leaves out.

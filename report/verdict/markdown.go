@@ -139,11 +139,5 @@ func mark(s Status) string {
 	return "❌"
 }
 
-// md makes text fit for a cell of a Markdown table: nothing in it is markup, a mention
-// or a link.
-func md(s string) string { return markdownEscapes.Replace(report.Printable(s)) }
-
-var markdownEscapes = strings.NewReplacer(
-	"&", "&amp;", "<", "&lt;", ">", "&gt;", "|", "&#124;", "`", "&#96;", "*", "&#42;", "_", "&#95;", "~", "&#126;",
-	"[", "&#91;", "]", "&#93;", "\\", "&#92;", "#", "&#35;", "@", "&#64;", "$", "&#36;", "://", "&#58;//", "www.", "www&#46;",
-)
+// md makes text fit for a cell of a table.
+func md(s string) string { return report.Markdown(s) }

@@ -233,7 +233,7 @@ func TestMarkdownIsInert(t *testing.T) {
 			t.Errorf("line %d has other cells than its head: %q", i+1, line)
 		}
 	}
-	own := strings.NewReplacer("<br>", "", "<details>", "", "</details>", "", "<summary>", "", "</summary>", "", "**", "")
+	own := strings.NewReplacer("<span>@</span>", "", "<span>#</span>", "", "<span>:</span>", "", "<span>.</span>", "", "<br>", "", "<details>", "", "</details>", "", "<summary>", "", "</summary>", "", "**", "")
 	rest := own.Replace(text)
 	for _, bad := range []string{"<", ">", "`", "*", "_", "[", "]", "@", "://", "www.", "\\", "$"} {
 		if i := strings.Index(rest, bad); i >= 0 {
