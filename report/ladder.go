@@ -23,7 +23,8 @@ type Ladder struct {
 	// Start is when the first segment was seen, ns since 1970; 0 where the ladder does not
 	// say. The times of the rows are since then.
 	Start int64
-	// Sparse: of the capture a filter kept nothing but SYN, FIN and RST.
+	// Sparse: up to the ladder's last segment a filter seems to have kept nothing but SYN,
+	// FIN and RST of the capture.
 	Sparse bool
 	// ISN are the numbers that sequence numbers are relative to, left and right.
 	ISN [2]uint32

@@ -64,6 +64,7 @@ func (d *Drawing) Step(s *tracker.Step) {
 	d.bases(s)
 	x := *s
 	x.Timers = nil
+	d.pen.l.Sparse = s.Sparse
 	d.pen.step(&x)
 	d.row(len(s.Changes) == 0 && s.Before == s.After && ordinary(s))
 }
@@ -248,14 +249,19 @@ func (d *Drawing) Done(life *tracker.Life) *Ladder {
 			l.ISN[i] = d.acked[side].isn
 		}
 	}
-	if n := len(l.Rows); n > 0 && d.last().Timer() && d.last().Revoked {
+	d.ended(life)
+	return l
+}
+
+// ended sets right what a revocation that came last goes back to.
+func (d *Drawing) ended(life *tracker.Life) {
+	if n := len(d.pen.l.Rows); n > 0 && d.last().Timer() && d.last().Revoked {
 		for i := range life.Ends {
 			if e := &life.Ends[i]; e.State == d.last().States[i].State {
 				d.last().States[i].Certainty = e.Certainty
 			}
 		}
 	}
-	return l
 }
 
 // lifeNote says in a few words how a life went: who closed first, how, how long.

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"tcpstate/capture"
 	"tcpstate/tracker"
 )
 
@@ -15,43 +14,7 @@ const replayStart = 1_000_000_000_000
 // Replay sends the ladder's segments through a tracker, with the ladder's
 // timers, and returns what the tracker makes of them: the same ladder, if it
 // expects what is. A timer's line lets time pass until then.
-func (l *Ladder) Replay(cfg tracker.Config) *Ladder {
-	if l.TimeWait >= 0 {
-		cfg.TimeWait = l.TimeWait
-	}
-	if l.FinTimeout >= 0 {
-		cfg.FinTimeout = l.FinTimeout
-	}
-	key, left := l.key()
-	d := &Drawing{pen: ladderPen{l: &Ladder{Left: l.Left, Right: l.Right}, left: left}, opts: DrawOptions{Full: true}, stretch: -1}
-	t := tracker.New(cfg, tracker.Observer{
-		Step:  d.Step,
-		Quote: d.Quote,
-		Transition: func(x *tracker.Transition) {
-			if x.Frame == 0 {
-				d.Timer(x)
-			}
-		},
-		Only: func(s *capture.Segment) bool { return s.Key == key },
-	})
-	for i := range l.Rows {
-		r := &l.Rows[i]
-		b := &capture.Batch{Now: replayStart + r.Segment.Time}
-		if !r.Timer() {
-			s := r.Segment
-			s.Time += replayStart
-			s.Hash = s.Key.Hash()
-			if r.Quote != nil {
-				b.Quotes = []capture.Quote{*r.Quote}
-			}
-			b.Segments = []capture.Segment{s}
-		}
-		t.Process(b)
-	}
-	got := d.pen.l
-	got.Stream, got.Note, got.TimeWait, got.FinTimeout, got.ISN = l.Stream, l.Note, l.TimeWait, l.FinTimeout, l.ISN
-	return got
-}
+func (l *Ladder) Replay(cfg tracker.Config) *Ladder { return ReplayLadders([]*Ladder{l}, cfg)[0] }
 
 // CloneStep copies a step with what it points to, to be kept.
 func CloneStep(s *tracker.Step) tracker.Step {

@@ -116,6 +116,7 @@ type Step struct {
 	Segment   capture.Segment
 	ID        uint64
 	Continues bool // the first segment of a life that goes on from another number
+	Sparse    bool // of the capture so far a filter kept nothing but SYN, FIN and RST
 	Class     reassembly.Class
 	RelSeq    uint32      // Seq relative to the sender's ISS (or its first segment)
 	RelAck    uint32      // Ack relative to the receiver's ISS

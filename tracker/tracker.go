@@ -81,9 +81,6 @@ type Totals struct {
 	Evicted  uint64                  // lives that gave way for want of room: told of before their end, forgotten after it, or without a Case
 }
 
-// Sparse reports whether a filter seems to have kept nothing but SYN, FIN and RST.
-func (t *Totals) Sparse() bool { return t.Plain == 0 && t.Lives >= sparseFrom }
-
 // New makes a tracker that reports to obs.
 func New(cfg Config, obs Observer) *Tracker {
 	t := &Tracker{cfg: cfg, obs: obs, now: math.MinInt64}
@@ -256,6 +253,7 @@ func (t *Tracker) segment(s *capture.Segment, hint ref) {
 	var step *Step // on the heap, and only where it is asked for
 	if t.obs.Step != nil {
 		was := c.before(s)
+		was.Sparse = t.k.sparse
 		step = &was
 		step.Timers = t.timers[slot]
 		delete(t.timers, slot)

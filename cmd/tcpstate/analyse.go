@@ -125,7 +125,6 @@ func (c *cli) written(f *flags, rec *recorder, r *report.Report, intr *interrupt
 type ending struct {
 	stats       capture.Stats
 	interrupted bool
-	sparse      bool  // a filter kept nothing but SYN, FIN and RST
 	err         error // of the source, if it failed
 }
 
@@ -211,8 +210,6 @@ func (c *cli) follow(f *flags, src capture.Source, r *report.Report, intr *inter
 	}
 	r.Ending(&e.stats, t.Totals(), t.Usage())
 	t.Finish()
-	tot := t.Totals()
-	e.sparse = tot.Sparse()
 	return e, r.End(&e.stats, t.Totals(), t.Census())
 }
 

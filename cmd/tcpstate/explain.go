@@ -156,9 +156,7 @@ func (c *cli) ladders(f *flags, src capture.Source, intr *interrupts, again *twi
 	}
 	sheet.Ladders = pick.tell(r, lives, drawn)
 	if f.seeing.plain {
-		sparse := end.sparse
 		for _, l := range sheet.Ladders {
-			l.Sparse = sparse
 			l.SetTimers(f.tracker)
 		}
 	}
