@@ -68,7 +68,7 @@ func cellsOf(table *xhtml.Node) (rows [][]string) {
 
 // found is what GitHub looks for in the text of a page outside of code: mentions,
 // references, emoji, and addresses.
-var found = regexp.MustCompile(`(?i)@\w|#\d|\bgh-\d|:(?:[a-z_+-][a-z0-9_+-]*|\d[a-z0-9_+-]{2,}):|://|www\.`)
+var found = regexp.MustCompile(`(?i)@\w|#\d|\bgh-\d|:(?:[a-z_+-][a-z0-9_+-]*|\d+[a-z_+-][a-z0-9_+-]*|100|1234):|://|www\.`)
 
 // inert complains of what text should not have become.
 func inert(t testing.TB, n *xhtml.Node) {

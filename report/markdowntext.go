@@ -39,11 +39,11 @@ var markdownEntities = map[rune]string{
 }
 
 // isEmoji reports whether what follows a colon may be the name of an emoji and a colon.
-// Those of digits alone have three and more; a time of day is none.
+// Of digits alone there are two; a time of day is none, nor is a port.
 func isEmoji(s string) bool {
 	name, _, closed := strings.Cut(s, ":")
 	letters := strings.Trim(strings.ToLower(name), "0123456789")
-	return closed && name != "" && (letters != "" || len(name) > 2) && strings.Trim(letters, "abcdefghijklmnopqrstuvwxyz0123456789_+-") == ""
+	return closed && name != "" && (letters != "" || name == "100" || name == "1234") && strings.Trim(letters, "abcdefghijklmnopqrstuvwxyz0123456789_+-") == ""
 }
 
 // MarkdownParagraph is Markdown with the white space of s brought down to single blanks, for
