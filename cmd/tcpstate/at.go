@@ -18,7 +18,7 @@ import (
 func (c *cli) at(f *flags) error {
 	intr := watchSignals()
 	defer intr.stop()
-	src, err := c.openSource(f, intr)
+	src, err := c.openSource(f, intr, nil)
 	if err != nil {
 		return err
 	}

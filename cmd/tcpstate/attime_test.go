@@ -48,8 +48,8 @@ func timeOf(rec []byte, unit int64) int64 {
 	return int64(binary.LittleEndian.Uint32(rec))*1e9 + int64(binary.LittleEndian.Uint32(rec[4:]))*(1e9/unit)
 }
 
-// moved is a record with another time, by so many ns.
-func moved(rec []byte, unit, by int64) []byte {
+// onward is a record with another time, by so many ns.
+func onward(rec []byte, unit, by int64) []byte {
 	rec = bytes.Clone(rec)
 	at := timeOf(rec, unit) + by
 	binary.LittleEndian.PutUint32(rec, uint32(at/1e9))
@@ -65,7 +65,7 @@ func TestAtWhereTimeRunsBack(t *testing.T) {
 	unit := perSecond(head)
 	jitter := bytes.Clone(head)
 	for _, r := range l {
-		jitter = append(jitter, moved(r, unit, rng.Int64N(45e6))...)
+		jitter = append(jitter, onward(r, unit, rng.Int64N(45e6))...)
 	}
 	steps := bytes.Clone(head)
 	var stepped int64 // when it is set back for the first time
@@ -80,7 +80,7 @@ func TestAtWhereTimeRunsBack(t *testing.T) {
 		if i > len(l)/2 {
 			by = -600e6
 		}
-		steps = append(steps, moved(r, unit, by)...)
+		steps = append(steps, onward(r, unit, by)...)
 	}
 	for name, b := range map[string][]byte{"jitter": jitter, "steps": steps} {
 		file := filepath.Join(t.TempDir(), name+".pcap")
@@ -121,7 +121,7 @@ type endless struct {
 
 func (e *endless) Read(p []byte) (int, error) {
 	if len(e.rest) == 0 {
-		e.rest = moved(e.recs[e.i%len(e.recs)], e.unit, int64(e.i/len(e.recs))*10e9)
+		e.rest = onward(e.recs[e.i%len(e.recs)], e.unit, int64(e.i/len(e.recs))*10e9)
 		e.i++
 	}
 	n := copy(p, e.rest)
@@ -137,7 +137,7 @@ func TestAtStopsReading(t *testing.T) {
 	whole := bytes.Clone(head)
 	for i := range 60 {
 		for _, r := range recs {
-			whole = append(whole, moved(r, unit, int64(i)*10e9)...)
+			whole = append(whole, onward(r, unit, int64(i)*10e9)...)
 		}
 	}
 	file := filepath.Join(t.TempDir(), "whole.pcap")
