@@ -31,6 +31,8 @@ type findings struct {
 	now func(detect.Ref) []string
 	// concerned are the lives that may be part of one.
 	concerned concerned
+	// keepers are told of the cases that the detectors are.
+	keepers []keeper
 	// last is the latest case, and signs what it had to show.
 	last  detect.Ref
 	signs tracker.Sign
@@ -58,6 +60,9 @@ func (r *Report) examine(c *tracker.Case) {
 		return
 	}
 	r.findings.engine.Case(c)
+	for _, k := range r.findings.keepers {
+		k.keep(c)
+	}
 	if r.live != nil {
 		r.live.watch.recent.add(c)
 		r.live.terms.load += caseWeight

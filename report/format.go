@@ -29,7 +29,8 @@ type Format struct {
 	Settled bool
 	// Series: it wants Final.Series, also if its Parts are without PartStates.
 	Series bool
-	// Draws: it calls Final.Draw, for which standard input has to be kept.
+	// Draws: it calls Final.Draw, for which standard input has to be kept. It is told of all
+	// connections, also where it shows findings and not connections.
 	Draws bool
 	New   func(*Env) Formatter
 	// Interim makes one that reports what is known in the midst of a live capture: what
@@ -38,7 +39,7 @@ type Format struct {
 }
 
 // Formats lists all outputs, the default first.
-var Formats = []*Format{tableFormat, jsonFormat, ndjsonFormat, csvFormat, zeekFormat, markdownFormat}
+var Formats = []*Format{tableFormat, jsonFormat, ndjsonFormat, csvFormat, zeekFormat, htmlFormat, markdownFormat}
 
 // FindFormat returns the format of that name, or nil.
 func FindFormat(name string) *Format {
@@ -66,6 +67,8 @@ type Style struct {
 	Color   bool           // set for each output by its own Color
 	Verbose bool           // tables say more about the files and the findings
 	Quiet   bool           // tables leave out the line on the capture
+	Program string         // the program and its version, where an output names who wrote it
+	Asked   []string       // flags with which some packets or connections were chosen
 }
 
 // Formatter writes one report. Its methods are called in this order: Begin

@@ -81,6 +81,12 @@ func New(opts Options) *Report {
 		if o.Format.Whole {
 			s.parts = 0 // it makes its own rows
 		}
+		if o.Format.Draws && s.parts&(PartConnections|PartFindings) != 0 {
+			s.parts = s.parts&^PartConnections | PartTop // nobody asks it for Zeek's words
+		}
+		if k, ok := s.Formatter.(keeper); ok && opts.Draw == nil && s.parts.Has(PartTop) {
+			r.findings.keepers = append(r.findings.keepers, k)
+		}
 		r.outs = append(r.outs, s)
 	}
 	r.tally.all, r.serv.all = !opts.Active(), !opts.Active()

@@ -436,6 +436,7 @@ func checkReport(f *flags, r *raw, fs *pflag.FlagSet) (err error) {
 	}
 	o.Limit = r.limit
 	o.Verbose, o.Quiet = f.verbose, f.quiet
+	o.Program, o.Asked = "tcpstate "+programVersion(), chosenBy(f, fs)
 	if fs.Changed("sort") {
 		if o.Sort, err = report.ParseSort(r.sort); err != nil {
 			return fmt.Errorf("--sort: %w", err)
