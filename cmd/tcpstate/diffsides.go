@@ -125,10 +125,9 @@ func (x *diffSide) analyse(c *cli, f *flags, name string, intr *interrupts) erro
 	hush.quiet = true // what c.verdict warns of is told here, with the name
 	err = c.verdict(&hush, end)
 	if !f.quiet {
-		var text bytes.Buffer
-		(&cli{stderr: &text}).warn(f, &warnings)
-		prefix := "tcpstate: "
-		io.WriteString(c.stderr, strings.ReplaceAll(text.String(), prefix, prefix+report.Printable(name)+": "))
+		for _, l := range f.remarks(&warnings) {
+			c.complain("%s: %s", report.Printable(name), l)
+		}
 	}
 	return err
 }

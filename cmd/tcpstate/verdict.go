@@ -3,28 +3,43 @@ package main
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"tcpstate/capture"
 	"tcpstate/report"
 )
 
 // verdict says on standard error what was wrong with the input, and is the
-// exit status.
+// exit status. What is wrong with a file stands in one line, and what a reader of the
+// report should know besides goes into that line if it is the only one.
 func (c *cli) verdict(f *flags, e ending) error {
 	st := &e.stats
-	damaged := false
-	for _, d := range st.Damage {
+	var lines []string
+	damaged, of := false, ""
+	for i := range st.Damage {
+		d := &st.Damage[i]
 		if e.interrupted && d.Cut {
 			continue // we cut it ourselves
 		}
 		warn := d.Cut && f.truncated
 		damaged = damaged || !warn
-		if !warn || !f.quiet {
-			c.complain("%s", damageText(&d))
+		switch {
+		case warn && f.quiet:
+		case len(lines) > 0 && d.File == of:
+			lines[len(lines)-1] += "; " + damageWhat(d)
+		default:
+			lines, of = append(lines, damageText(d)), d.File
 		}
 	}
 	if !f.quiet {
-		c.warn(f, st)
+		remarks := f.remarks(st)
+		if len(lines) == 1 && damaged {
+			lines, remarks = []string{strings.Join(append(lines, remarks...), "; ")}, nil
+		}
+		lines = append(lines, remarks...)
+	}
+	for _, l := range lines {
+		c.complain("%s", l)
 	}
 	var filter *capture.FilterError
 	switch {
@@ -42,32 +57,38 @@ func (c *cli) verdict(f *flags, e ending) error {
 	return nil
 }
 
-// warn tells what a reader of the report should know about the input.
-func (c *cli) warn(f *flags, st *capture.Stats) {
+// remarks are what a reader of the report should know about the input.
+func (f *flags) remarks(st *capture.Stats) (l []string) {
 	if st.Dropped > 0 || st.IfDropped > 0 {
-		c.complain("the capture lost %d frames, and its interface %d", st.Dropped, st.IfDropped)
+		l = append(l, fmt.Sprintf("the capture lost %d frames, and its interface %d", st.Dropped, st.IfDropped))
 	}
 	switch {
 	case st.Packets > 0 && st.Segments == 0:
-		c.complain("no TCP segment among the frames (%d)", st.Packets)
+		l = append(l, fmt.Sprintf("no TCP segment among the frames (%d)", st.Packets))
 	case st.Segments > 0 && st.Selected == 0 && st.TaggedTCP > 0 && f.selection.Filter != "":
-		c.complain("the filter selected nothing, but %d TCP segments are VLAN-tagged: a filter sees them only after the word vlan, as in\n  -f 'vlan and (%s)'",
-			st.TaggedTCP, f.selection.Filter)
+		l = append(l, fmt.Sprintf("the filter selected nothing, but %d TCP segments are VLAN-tagged: a filter sees them only after the word vlan, as in\n  -f 'vlan and (%s)'",
+			st.TaggedTCP, f.selection.Filter))
 	case st.Segments > 0 && st.Selected == 0:
-		c.complain("none of %d TCP segments is selected", st.Segments)
+		l = append(l, fmt.Sprintf("none of %d TCP segments is selected", st.Segments))
 	}
+	return l
 }
 
 // damageText is one line on one reason.
 func damageText(d *capture.Damage) string {
+	return report.Printable(d.File) + ": " + damageWhat(d)
+}
+
+// damageWhat is damageText without the file.
+func damageWhat(d *capture.Damage) string {
 	if d.Reason == "unreadable" {
-		return fmt.Sprintf("%s: %s (left out)", report.Printable(d.File), d.Detail)
+		return d.Detail + " (left out)"
 	}
 	what, ok := damageWords[d.Reason]
 	if !ok {
 		what = "cannot be read further"
 	}
-	s := fmt.Sprintf("%s: %s at byte %d (reason %s)", report.Printable(d.File), what, d.Offset, d.Reason)
+	s := fmt.Sprintf("%s at byte %d (reason %s)", what, d.Offset, d.Reason)
 	if d.N > 1 {
 		s += fmt.Sprintf(", %d times", d.N)
 	}
