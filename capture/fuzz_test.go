@@ -119,6 +119,9 @@ func FuzzDecode(f *testing.F) {
 	f.Add(uint16(linkEthernet), uint16(0), plainFrame(plainSeg))
 	f.Add(uint16(linkSLL2), uint16(9), cat(be16(etherIPv6), make([]byte, 18), ip6("fe80::1", "fe80::2", 0, cat([]byte{44, 0, 1, 4, 0, 0, 0, 0, 6, 0, 0, 0, 0, 0, 0, 0}, plainSeg.bytes()))))
 	f.Add(uint16(linkRaw), uint16(0), ip4("1.1.1.1", "2.2.2.2", protoGRE, cat([]byte{0, 0, 0x65, 0x58}, plainFrame(plainSeg))))
+	for link, data := range everyLink() {
+		f.Add(uint16(link), uint16(0), data)
+	}
 	f.Add(uint16(127), uint16(0), cat([]byte{0, 0, 8, 0, 0, 0, 0, 0, 8, 2}, make([]byte, 22), []byte{0xaa, 0xaa, 3, 0, 0, 0, 8, 0}))
 	f.Fuzz(func(t *testing.T, link, extra uint16, data []byte) {
 		d := newDecoder(newSelector(&Selection{Ports: []uint16{80}, VLANs: []uint16{1}}, nil), true)

@@ -250,7 +250,7 @@ func TestSpaceLikeModel(t *testing.T) {
 	})
 }
 
-func compare(t *rapid.T, s *Space, m *model) {
+func compare(t interface{ Fatalf(string, ...any) }, s *Space, m *model) {
 	at := func(q Seq) int { return int(q - s.ISS) }
 	if at(s.Nxt) != m.nxt || at(s.Una) != m.una || s.HasFin != (m.fin >= 0) || s.HasFin && at(s.Fin) != m.fin {
 		t.Fatalf("next %d, una %d, FIN %v at %d; not %d, %d, %d", at(s.Nxt), at(s.Una), s.HasFin, at(s.Fin), m.nxt, m.una, m.fin)
@@ -289,4 +289,38 @@ func compare(t *rapid.T, s *Space, m *model) {
 			}
 		}
 	}
+}
+
+// FuzzSpace does what TestSpaceLikeModel does with what a fuzzer finds: four octets are a
+// segment, or an acknowledgment.
+func FuzzSpace(f *testing.F) {
+	f.Add(uint32(0xfffffff0), []byte{1, 10, 10, 0, 1, 30, 10, 0, 0, 20, 0, 0, 1, 20, 10, 0})
+	f.Add(uint32(7), []byte{1, 10, 1, 0, 1, 20, 1, 0, 1, 30, 1, 0, 1, 40, 1, 0, 1, 50, 1, 0, 1, 1, 60, 0, 2, 60, 140, 0, 0, 200, 0, 0})
+	f.Fuzz(func(t *testing.T, start uint32, plan []byte) {
+		const size = 200
+		iss := Seq(start)
+		s := opened(iss)
+		m := &model{sent: make([]bool, size+1), fin: -1}
+		m.send(0, 1)
+		for ; len(plan) >= 4; plan = plan[4:] {
+			if plan[0]&3 == 0 {
+				to := int(plan[1]) % (size + 1)
+				fresh := to > m.una || !s.HasUna
+				m.ack(to)
+				if got := s.Acked(iss.Add(uint32(to))); got != fresh {
+					t.Fatalf("ack %d is new: %v", to, got)
+				}
+			} else {
+				lo := 1 + int(plan[1])%(size-1)
+				hi := min(size, lo+int(plan[2])%(size/2))
+				fin := hi == size && hi > lo
+				m.send(lo, hi)
+				if fin {
+					m.fin = hi - 1
+				}
+				s.Send(iss.Add(uint32(lo)), iss.Add(uint32(hi)), fin)
+			}
+			compare(t, s, m)
+		}
+	})
 }

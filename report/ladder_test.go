@@ -144,6 +144,10 @@ func FuzzLadder(f *testing.F) {
 			if d := cmp.Diff(l, back[0], sameLadder); d != "" {
 				t.Fatalf("printed and read again (-first +second):\n%s\n%s", d, text)
 			}
+			if again := printLadder(back[0], true); again != text {
+				t.Fatalf("printed differently the second time:\n%s\n%s", text, again)
+			}
+			l.Diff(l.Replay(tracker.DefaultConfig())) // it need not be what a tracker finds
 		}
 	})
 }

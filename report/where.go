@@ -122,9 +122,16 @@ func ParseWhere(src string) (*Where, error) {
 	return &Where{prog: p, src: src, findings: m.found}, nil
 }
 
+// MaxExpr is how long an expression may be, in octets. The library's parser calls itself for
+// each parenthesis, and a stack that is used up would be the end of the program.
+const MaxExpr = 64 << 10
+
 // CompileExpr compiles an expression in which == nil and != nil have the sense that null has
 // in JSON. The error is an *ExprError.
 func CompileExpr(src string, options ...expr.Option) (*vm.Program, error) {
+	if len(src) > MaxExpr {
+		return nil, &ExprError{Expr: src, Reason: fmt.Sprintf("an expression has at most %d octets, and this one %d", MaxExpr, len(src))}
+	}
 	p, err := expr.Compile(src, append(options, expr.Patch(absence{}))...)
 	if err == nil {
 		return p, nil

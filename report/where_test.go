@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"tcpstate/tracker"
 )
 
 // What is null in JSON is nil in an expression, whatever holds its place here.
@@ -44,4 +46,57 @@ func TestWhereMessages(t *testing.T) {
 			t.Errorf("%s: %v, want %q", src, err, want)
 		}
 	}
+}
+
+// What is written too deep or too long is refused.
+func TestWhereLimits(t *testing.T) {
+	for _, src := range []string{strings.Repeat("(", 10_000_000), strings.Repeat("!", MaxExpr) + "true", strings.Repeat("[", MaxExpr), "1" + strings.Repeat(" or 1", 15_000)} {
+		if w, err := ParseWhere(src); err == nil || w != nil {
+			t.Errorf("%.10s...: it compiles", src)
+		}
+	}
+}
+
+// FuzzWhere compiles expressions and asks them of two records: they are understood or
+// refused, and answer or say why not.
+func FuzzWhere(f *testing.F) {
+	for _, src := range []string{
+		`client.state == "CLOSE-WAIT" && server.port == 443 && duration > 60`, `"half-open" in findings`, `any(findings, {# startsWith "half"})`,
+		`time_wait != nil and time_wait.until - time_wait.since > duration("1s")`, `vlan in 1..100 or handshake.rtt < 0.1`, `start > date("2026-01-01")`,
+		`len(map(filter(findings, len(#) > 3), upper(#))) > 0 ? client.port % 7 == 0 : not (close.kind matches "^[a-z]+$")`, `let x = client.packets; x ** 2 > 1e300`,
+		`server?.addr contains ":" ?? false`, `$env["id"] == 3`, `client.state[1:3] == "ST"`, `findings[-1] == "x"`, `1 / 0 > 3 || int("x") == 2`, `reduce(findings, #acc + len(#), 0) == 4`,
+	} {
+		f.Add(src)
+	}
+	life := tracker.Life{Continues: -1, HandshakeRTT: -1, VLAN: 0xffff, Start: playStart, End: playStart + 1_500_000_081}
+	var bare, full Record
+	bare.Fill(&life)
+	life.Continues, life.HandshakeRTT, life.VLAN, life.TimeWaitBy, life.TimeWaitSince, life.TimeWaitUntil = 3, 1e6, 7, tracker.ByClient, playStart, playStart+60e9
+	full.Fill(&life)
+	full.Findings = []string{"half-open", "refused"}
+	f.Fuzz(func(t *testing.T, src string) {
+		// Who writes an expression may have it work for long, or make large texts.
+		if len(src) > 500 || strings.Count(src, "(")+strings.Count(src, "{") > 12 {
+			return
+		}
+		for _, word := range []string{"..", "repeat", "replace", "**", "concat"} {
+			if strings.Count(src, word) > 1 {
+				return
+			}
+		}
+		w, err := ParseWhere(src)
+		if err != nil {
+			if x, ok := err.(*ExprError); !ok || x.Error() == "" || strings.Contains(x.Error(), "\x1b") {
+				t.Fatalf("%T %q", err, err)
+			}
+			return
+		}
+		for _, r := range []*Record{&bare, &full} {
+			yes, err := w.Match(r)
+			again, err2 := w.Clone().Match(r)
+			if !strings.Contains(src, "now") && (yes != again || (err == nil) != (err2 == nil)) {
+				t.Fatalf("%v (%v), and then %v (%v)", yes, err, again, err2)
+			}
+		}
+	})
 }
