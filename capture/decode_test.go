@@ -1,6 +1,7 @@
 package capture
 
 import (
+	"bytes"
 	"math"
 	"net/netip"
 	"reflect"
@@ -413,5 +414,16 @@ func TestSeedHash(t *testing.T) {
 	SeedHash(1)
 	if a != k.Hash() || a == b {
 		t.Errorf("%x, %x, %x", a, b, k.Hash())
+	}
+}
+
+// A library's decoder does not write to the frame: it may be recorded afterwards.
+func TestSlowLinkLeavesTheFrame(t *testing.T) {
+	// Radiotap with flags that tell of padding, and a data frame of 802.11 behind it.
+	data := cat([]byte{0, 0, 9, 0, 2, 0, 0, 0, 0x20, 0x88, 2}, make([]byte, 24), []byte{1, 2, 0xaa, 0xaa, 3, 0, 0, 0, 8, 0}, ip4("10.0.0.1", "10.0.0.2", protoTCP, plainSeg.bytes()))
+	whole := bytes.Clone(data)
+	decodeOne(127, data, 0)
+	if !bytes.Equal(data, whole) {
+		t.Errorf("%x became\n%x", whole, data)
 	}
 }
