@@ -68,7 +68,7 @@ func FuzzWorkers(f *testing.F) {
 		}
 		var packets, octets uint64
 		for i := range segs {
-			if segs[i].Mark&(capture.Quoted|capture.Unselected) == 0 {
+			if segs[i].Mark&(capture.Quoted|capture.Unselected|capture.BadChecksum) == 0 {
 				packets++
 				octets += uint64(segs[i].Len)
 			}
