@@ -9,7 +9,7 @@ import (
 
 	"github.com/yuin/goldmark"
 	"github.com/yuin/goldmark/extension"
-	"github.com/yuin/goldmark/renderer/html"
+	gmhtml "github.com/yuin/goldmark/renderer/html"
 	xhtml "golang.org/x/net/html"
 
 	"tcpstate/report/detect"
@@ -20,7 +20,7 @@ import (
 func rendered(t testing.TB, text string) *xhtml.Node {
 	t.Helper()
 	var b bytes.Buffer
-	md := goldmark.New(goldmark.WithExtensions(extension.GFM), goldmark.WithRendererOptions(html.WithUnsafe()))
+	md := goldmark.New(goldmark.WithExtensions(extension.GFM), goldmark.WithRendererOptions(gmhtml.WithUnsafe()))
 	if err := md.Convert([]byte(text), &b); err != nil {
 		t.Fatal(err)
 	}
