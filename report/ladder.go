@@ -48,6 +48,9 @@ type LadderRow struct {
 	Revoked bool
 	// Class is the name of the segment's class, where it is worth a word.
 	Class string
+	// Scale is by how many bits the segment's window is shifted, -1 where that is not known.
+	// It is for people: the ladder grammar has windows as they were sent.
+	Scale int8
 	// Quote is the ICMP error that quotes Segment; nil for a segment on its way.
 	Quote *capture.Quote
 	// Folded: the row stands for this many ordinary segments, of which Segment is the
@@ -162,7 +165,7 @@ func (p *ladderPen) step(s *tracker.Step) {
 		p.l.Rows[len(p.l.Rows)-1].States = p.states()
 	}
 	p.now = s.After
-	r := LadderRow{Segment: s.Segment, States: p.states()}
+	r := LadderRow{Segment: s.Segment, States: p.states(), Scale: s.Scale}
 	r.Segment.Time -= p.start
 	r.Segment.Hash = 0
 	for _, x := range s.Rules {

@@ -23,11 +23,11 @@ func (s *LadderSheet) Markdown(to io.Writer) error {
 		}
 		s.diagram(w, l)
 	}
-	if s.Left != "" {
-		if len(s.Ladders) > 0 {
+	for i, x := range s.Left {
+		if len(s.Ladders) > 0 || i > 0 {
 			fmt.Fprintln(w)
 		}
-		fmt.Fprintln(w, ladderMarkup(s.Left))
+		fmt.Fprintln(w, ladderMarkup(x))
 	}
 	return w.Flush()
 }

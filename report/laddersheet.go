@@ -17,9 +17,8 @@ type LadderSheet struct {
 	Style
 	Width   int // of the terminal, in columns
 	Ladders []*Told
-	// Left says what was left out, or why there is nothing, in a whole sentence; "" if
-	// there is nothing to say.
-	Left    string
+	// Left says what was left out, or why there is nothing, in whole sentences.
+	Left    []string
 	Capture string // its files, for a title
 }
 
@@ -43,8 +42,8 @@ func (s *LadderSheet) Plain(to io.Writer) error {
 			return err
 		}
 	}
-	if s.Left != "" {
-		fmt.Fprintf(w, "# %s\n", Printable(s.Left))
+	for _, x := range s.Left {
+		fmt.Fprintf(w, "# %s\n", Printable(x))
 	}
 	return w.Flush()
 }
@@ -60,8 +59,8 @@ func (s *LadderSheet) Page(w io.Writer, generator string) error {
 		}
 		p.Ladders = append(p.Ladders, x)
 	}
-	if s.Left != "" {
-		p.Left = []string{Printable(s.Left)}
+	for _, x := range s.Left {
+		p.Left = append(p.Left, Printable(x))
 	}
 	return page.Write(w, &p)
 }

@@ -19,7 +19,11 @@ const (
 	sheetLeast, sheetMost = 80, 160
 	arrowLeast, arrowMost = 26, 60
 	whyLeast              = 28
+	whySnug               = 33 // in which most reasons need one line
 )
+
+// arrowEnds are the columns of an arrow besides its text.
+const arrowEnds = 6
 
 // Table writes the ladders for a terminal.
 func (s *LadderSheet) Table(to io.Writer) error {
@@ -30,11 +34,11 @@ func (s *LadderSheet) Table(to io.Writer) error {
 		t.write()
 		fmt.Fprintln(w)
 	}
-	if s.Left != "" {
-		fmt.Fprint(w, Paragraph("", "", Printable(s.Left), width))
+	for _, x := range s.Left {
+		fmt.Fprint(w, Paragraph("", "", Printable(x), width))
 	}
 	if rules := s.rulesOf(); len(rules) > 0 && !s.Quiet && !s.Verbose {
-		if s.Left != "" {
+		if len(s.Left) > 0 {
 			fmt.Fprintln(w)
 		}
 		fmt.Fprintln(w, s.bold("Rules"))
@@ -47,8 +51,23 @@ func (s *LadderSheet) Table(to io.Writer) error {
 			fmt.Fprint(w, Paragraph("  "+pad(r.Name(), name)+"  ", rest, fmt.Sprintf("%s (%s)", r.Why(), r.Source()), width))
 		}
 		fmt.Fprint(w, Paragraph("", "", "A state with ? is presumed: what causes it was seen on its way. One with ~ elapsed: a timer ran out.", width))
+		if s.unscaled() {
+			fmt.Fprint(w, Paragraph("", "", "A window with ? is as it was sent: by how much to scale it was not seen.", width))
+		}
 	}
 	return w.Flush()
+}
+
+// unscaled reports whether some window is shown with ?.
+func (s *LadderSheet) unscaled() bool {
+	for _, l := range s.Ladders {
+		for i := range l.Rows {
+			if r := &l.Rows[i]; r.Scale < 0 && r.window() != "" {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // ladderTable is one ladder being written.
@@ -59,7 +78,7 @@ type ladderTable struct {
 	width int
 
 	times              []string
-	texts              []string
+	short              bool // no row says where its payload ends
 	frame, time, arrow int
 	states             [2]int
 	why                int // 0: it stands below
@@ -116,26 +135,32 @@ func (t *ladderTable) head() {
 func (t *ladderTable) measure() {
 	t.frame, t.time, t.arrow = len("frame"), len("time"), arrowLeast
 	t.states = [2]int{len("client"), len("server")}
-	why := 0
+	why, brief, payload := 0, 0, 0
 	for i := range t.l.Rows {
 		r := &t.l.Rows[i]
-		text := t.l.rowText(r)
-		t.texts = append(t.texts, text)
+		width := utf8.RuneCountInString(t.l.rowText(r)) + arrowEnds
+		if r.Segment.Len > 0 && r.Folded == nil {
+			payload = max(payload, width)
+			brief = max(brief, utf8.RuneCountInString(t.l.rowBrief(r, true, false))+arrowEnds)
+		} else {
+			brief = max(brief, width)
+		}
 		t.times = append(t.times, t.LadderSheet.time(t.l.Ladder, r))
 		t.frame = max(t.frame, len(strconv.FormatUint(r.Segment.Frame, 10)))
 		t.time = max(t.time, len(t.times[i]))
 		for side, s := range r.States {
 			t.states[side] = max(t.states[side], len(s.String()))
 		}
-		t.arrow = max(t.arrow, utf8.RuneCountInString(text)+6)
+		t.arrow = max(t.arrow, width)
 		for _, w := range t.reasons(r) {
 			why = max(why, utf8.RuneCountInString(w))
 		}
 	}
+	defer func() { t.short = payload > t.arrow }()
 	t.arrow = max(min(t.arrow, arrowMost), len(t.l.Left.String())+len(t.l.Right.String())+2)
 	room := t.width - utf8.RuneCountInString(t.columns("", "", [2]string{pad("", t.states[0]), pad("", t.states[1])}, ""))
 	if why > 0 && room-2-arrowLeast >= min(why, whyLeast) {
-		t.arrow = min(t.arrow, max(room-2-why, room-2-max(whyLeast, room/2), arrowLeast))
+		t.arrow = min(t.arrow, max(room-2-why, room-2-max(whyLeast, room/2), min(brief, room-2-whySnug), arrowLeast))
 		t.why = room - 2 - t.arrow
 		return
 	}
@@ -191,7 +216,7 @@ func (t *ladderTable) row(i int) {
 		states[side] = t.state(s, s != t.before[side]) + strings.Repeat(" ", t.states[side]-len(s.String()))
 	}
 	t.before = r.States
-	text := t.columns(frame, t.times[i], states, t.drawn(r, t.texts[i]))
+	text := t.columns(frame, t.times[i], states, t.drawn(r))
 	under := strings.Repeat(" ", t.frame+2)
 	var below []string
 	if t.why > 0 {
@@ -218,7 +243,8 @@ func (t *ladderTable) row(i int) {
 }
 
 // drawn is the arrow of a row, as wide as the column.
-func (t *ladderTable) drawn(r *LadderRow, text string) string {
+func (t *ladderTable) drawn(r *LadderRow) string {
+	text := t.l.rowBrief(r, t.short, false)
 	if r.Folded != nil {
 		words := r.Folded.words(r.Segment.Time)
 		for len(words) > 1 && utf8.RuneCountInString(text) > t.arrow {
@@ -227,15 +253,13 @@ func (t *ladderTable) drawn(r *LadderRow, text string) string {
 		}
 		return t.dim(pad(center(fit(text, t.arrow), t.arrow), t.arrow))
 	}
-	if utf8.RuneCountInString(text) > t.arrow-6 && r.Segment.Len > 0 {
-		_, left := t.l.key()
-		text = segmentText(&r.Segment, t.l.ISN[r.Segment.Side^left], t.l.ISN[r.Segment.Side^left^1], false)
-		head, tail, _ := strings.Cut(text, ":") // 1:101(100) is 1(100)
-		if i := strings.IndexByte(tail, '('); i >= 0 {
-			text = head + tail[i:]
-		}
+	if utf8.RuneCountInString(text) > t.arrow-arrowEnds {
+		text = t.l.rowBrief(r, t.short, true)
 	}
-	text = fit(text, t.arrow-6)
+	if head, ok := strings.CutSuffix(text, windowKey+"0"); ok { // which matters more than what is before it
+		text = fit(head, t.arrow-arrowEnds-len(windowKey+"0")) + windowKey + "0"
+	}
+	text = fit(text, t.arrow-arrowEnds)
 	switch {
 	case r.Timer():
 		return pad(center("╌╌╌ "+text+" ╌╌╌", t.arrow), t.arrow)

@@ -2,8 +2,10 @@ package report
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
+	"tcpstate/capture"
 	"tcpstate/tracker"
 )
 
@@ -11,7 +13,11 @@ import (
 // are read back.
 
 // rowText is what stands on the arrow of a row, or in its place.
-func (l *Ladder) rowText(r *LadderRow) string {
+func (l *Ladder) rowText(r *LadderRow) string { return l.rowBrief(r, false, false) }
+
+// rowBrief is the same where there is little room: short leaves out where payload ends,
+// which its length says, and bare a window that hinders nobody.
+func (l *Ladder) rowBrief(r *LadderRow, short, bare bool) string {
 	switch {
 	case r.Folded != nil:
 		return r.Folded.text(r.Segment.Time)
@@ -21,6 +27,13 @@ func (l *Ladder) rowText(r *LadderRow) string {
 	_, left := l.key()
 	from := r.Segment.Side ^ left
 	text := segmentText(&r.Segment, l.ISN[from], l.ISN[from^1], false)
+	if short && r.Segment.Len > 0 {
+		head, tail, _ := strings.Cut(text, ":") // 1:101(100) is 1(100)
+		text = head + tail[max(strings.IndexByte(tail, '('), 0):]
+	}
+	if w := r.window(); w != "" && !bare && !strings.Contains(text, windowKey) {
+		text += windowKey + w
+	}
 	if q := r.Quote; q != nil {
 		name := "ICMP"
 		if q.V6 {
@@ -33,6 +46,22 @@ func (l *Ladder) rowText(r *LadderRow) string {
 		}
 	}
 	return text
+}
+
+// windowKey stands before a window.
+const windowKey = " win "
+
+// window is the room that a segment offers in octets, as Wireshark shows it; with ? as it
+// was sent, where nobody saw by how much that is to be scaled. A RST offers none, nor does
+// a segment that is only quoted.
+func (r *LadderRow) window() string {
+	switch {
+	case r.Segment.Has(capture.RST), r.Quote != nil, r.Folded != nil, r.Timer():
+		return ""
+	case r.Scale < 0:
+		return strconv.Itoa(int(r.Segment.Window)) + "?"
+	}
+	return strconv.FormatUint(uint64(r.Segment.Window)<<r.Scale, 10)
 }
 
 // toLeft reports whether a row's arrow goes to the left: an ICMP error goes to who sent

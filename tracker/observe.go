@@ -120,6 +120,7 @@ type Step struct {
 	Class     reassembly.Class
 	RelSeq    uint32      // Seq relative to the sender's ISS (or its first segment)
 	RelAck    uint32      // Ack relative to the receiver's ISS
+	Scale     int8        // by how many bits its window is shifted; -1: not known (RFC 7323 section 2)
 	Before    [2]EndState // by side of Key
 	After     [2]EndState
 	Client    uint8        // side of the client, as known so far

@@ -25,6 +25,7 @@ func (c *Conn) done(st *Step, class reassembly.Class, changes []Transition) {
 	if st.Segment.Flags&capture.ACK != 0 {
 		st.RelAck = st.Segment.Ack - uint32(ye.sp.ISS)
 	}
+	st.Scale = windowScale(xe, ye, &st.Segment)
 	for i := range st.After {
 		st.After[i] = c.shown(c.at(uint8(i)), c.at(uint8(i)^1))
 	}
@@ -33,6 +34,24 @@ func (c *Conn) done(st *Step, class reassembly.Class, changes []Transition) {
 			st.Rules = append(st.Rules, changes[i].Rule)
 		}
 	}
+}
+
+// windowScale is by how many bits the window of a segment from x to y is shifted, -1 where
+// nobody saw what the two agreed on. One SYN that offers nothing is enough to know that
+// there is nothing; but where x has sent none, it may speak of a connection before.
+func windowScale(xe, ye *Endpoint, s *capture.Segment) int8 {
+	syn := func(e *Endpoint) bool { return e.is(sentSyn | sentSynAck) }
+	switch {
+	case s.Flags&capture.SYN != 0:
+		return 0
+	case !syn(xe):
+		return -1
+	case !xe.is(scaled), syn(ye) && !ye.is(scaled):
+		return 0
+	case xe.is(scaled) && ye.is(scaled):
+		return int8(xe.scale)
+	}
+	return -1
 }
 
 // shown is the state of an endpoint as people are shown it: one that a SYN is

@@ -120,11 +120,8 @@ func (c *cli) explain(f *flags) error {
 			err = o.commit()
 		}
 	}
-	switch {
-	case errors.Is(err, errInterrupted):
-		return statusError{code: exitInterrupted}
-	case quiet(err) != nil:
-		return quiet(err)
+	if err := quiet(err); err != nil {
+		return err
 	}
 	return c.verdict(f, end)
 }
@@ -140,18 +137,22 @@ func (c *cli) ladders(f *flags, src capture.Source, intr *interrupts, again *twi
 	if err != nil {
 		return end, nil, err
 	}
+	again.frames, again.partial = end.stats.Packets, end.interrupted
 	if end.interrupted { // it goes as far as the first reading went; another signal ends it
-		again.intr, again.most = &interrupts{ended: make(chan struct{})}, end.stats.Packets
+		again.intr = &interrupts{ended: make(chan struct{})}
 	}
 	sheet := &report.LadderSheet{Style: f.report.Style, Capture: strings.Join(f.paths, ", ")}
 	sheet.Zone, sheet.Width = time.Local, c.width()
 	lives := pick.settle(r)
 	drawn, err := again.draw(lives, report.DrawOptions{Full: f.seeing.full || f.seeing.plain, Marks: r.Marks()})
 	var status statusError
-	if errors.As(err, &status) && end.err == nil {
-		end.err, err = status, nil
-	}
-	if err != nil {
+	cut := errors.Is(err, errInterrupted) // what is drawn is shown
+	switch {
+	case cut:
+		end.interrupted = true
+	case errors.As(err, &status) && end.err == nil:
+		end.err = status
+	case err != nil:
 		return end, nil, err
 	}
 	sheet.Ladders = pick.tell(r, lives, drawn)
@@ -160,7 +161,17 @@ func (c *cli) ladders(f *flags, src capture.Source, intr *interrupts, again *twi
 			l.SetTimers(f.tracker)
 		}
 	}
-	sheet.Left = pick.left(lives)
+	if l := pick.left(lives); l != "" {
+		sheet.Left = append(sheet.Left, l)
+	}
+	switch n := report.ShowCount(end.stats.Packets); {
+	case cut && len(sheet.Ladders) == 0:
+		sheet.Left = append(sheet.Left, "Interrupted before anything was drawn.")
+	case cut:
+		sheet.Left = append(sheet.Left, fmt.Sprintf("Interrupted: the ladders end at frame %s of %s.", report.ShowCount(again.read), n))
+	case end.interrupted:
+		sheet.Left = append(sheet.Left, fmt.Sprintf("Interrupted: what comes after frame %s was not read.", n))
+	}
 	return end, sheet, nil
 }
 

@@ -116,7 +116,10 @@ type twice struct {
 	intr *interrupts
 	copy *os.File // nil where standard input is not read
 	err  error    // of writing it
-	most uint64   // frames of the second reading; 0 is no limit
+	// frames are those of the first reading, 0 if nobody counted them; read are those of
+	// the second so far. partial: the first did not come to the end.
+	frames, read uint64
+	partial      bool
 }
 
 // readsTwice makes ready to read the input twice, from standard input only if need be. It
@@ -166,15 +169,16 @@ func (t *twice) close() {
 	}
 }
 
-// draw reads again and draws these lives. Where it does not come to the end, it returns
-// what was drawn until then, too.
+// draw reads again and draws these lives. Where it does not come to the end, or finds
+// another capture than before, it returns what was drawn, too. A file that has grown, as
+// one that is still being written, is read as far as before.
 func (t *twice) draw(lives []*tracker.Life, opts report.DrawOptions) (map[detect.Ref]*report.Ladder, error) {
 	if len(lives) == 0 {
 		return nil, nil
 	}
 	o := t.c.inputOptions(t.f, t.intr, false)
-	if t.most > 0 {
-		o.MaxPackets = t.most
+	if t.frames > 0 && (t.partial || len(o.Paths) == 1) {
+		o.MaxPackets = t.frames
 	}
 	if t.copy != nil {
 		if t.err == nil {
@@ -189,7 +193,8 @@ func (t *twice) draw(lives []*tracker.Life, opts report.DrawOptions) (map[detect
 	cfg := t.f.tracker
 	cfg.MaxConnections, cfg.MaxMemory, cfg.Unpacked = 0, 0, 0
 	tr := tracker.New(cfg, d.observer())
-	err := t.c.readAgain(t.f, o, t.intr, func(b *capture.Batch, _ *capture.Stats) error {
+	err := t.c.readAgain(t.f, o, t.intr, func(b *capture.Batch, st *capture.Stats) error {
+		t.read = st.Packets
 		if b != nil {
 			tr.Process(b)
 		}
@@ -199,5 +204,23 @@ func (t *twice) draw(lives []*tracker.Life, opts report.DrawOptions) (map[detect
 	if errors.As(err, &unread) {
 		err = statusError{exitDamaged, fmt.Errorf("reading again: %w", err)}
 	}
-	return d.ladders(), err
+	drawn := d.ladders()
+	if err == nil {
+		err = t.changed(lives, drawn)
+	}
+	return drawn, err
+}
+
+// changed is an error where the second reading shows that it was of another capture.
+func (t *twice) changed(lives []*tracker.Life, drawn map[detect.Ref]*report.Ladder) error {
+	if t.frames > 0 && t.read != t.frames {
+		return statusError{exitDamaged, fmt.Errorf("the capture changed while it was read: %d packets, and then %d", t.frames, t.read)}
+	}
+	for _, l := range lives {
+		d := drawn[detect.Ref{ID: l.ID, Incarnation: l.Incarnation}]
+		if d == nil || len(d.Rows) == 0 || d.Rows[0].Segment.Frame != l.FirstFrame {
+			return statusError{exitDamaged, fmt.Errorf("the capture changed while it was read: connection %d was in it, and then was not", l.ID)}
+		}
+	}
+	return nil
 }
