@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"tcpstate/report/detect"
+	"tcpstate/tracker"
 )
 
 // instantTable is the look of our own.
@@ -147,7 +148,7 @@ func (o *instantTable) columns(indent string, heads []string, rows func(row func
 		for i, c := range cells {
 			pad := widths[i] - utf8.RuneCountInString(c)
 			if heads[i][0] != '>' {
-				b = append(b, c...)
+				b = append(b, o.colored(names[i], c)...)
 			}
 			for range pad {
 				b = append(b, ' ')
@@ -167,6 +168,20 @@ func (o *instantTable) columns(indent string, heads []string, rows func(row func
 		line(cells...)
 		o.w.Write(append(b, '\n'))
 	})
+}
+
+// colored paints the cells of columns of states, as ladders do.
+func (o *instantTable) colored(head, cell string) string {
+	if !o.Color || head != "state" {
+		return cell
+	}
+	name := strings.TrimRight(cell, "?~")
+	for s := range tracker.NumStates {
+		if s.String() == name {
+			return o.paint(stateColors[s], cell)
+		}
+	}
+	return cell
 }
 
 // since is for how long an end has been in its state, or since when; a dash where nothing

@@ -35,6 +35,7 @@ func TestReadmeShowsWhatIs(t *testing.T) {
 	example := exampleText(t)
 	t.Chdir(root)
 	t.Setenv("CLICOLOR_FORCE", "")
+	t.Setenv("COLUMNS", "")
 	n := 0
 	now := regexp.MustCompile("(?s)```(console|go)\n(.*?)```\n").ReplaceAllStringFunc(page, func(block string) string {
 		n++
