@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -82,27 +81,17 @@ func checkAtOutputs(f *flags, r *raw, fs *pflag.FlagSet) error {
 	if len(r.outputs) == 0 {
 		r.outputs = report.InstantFormats[:1]
 	}
-	places := map[string]bool{}
+	places := outputPlaces{}
 	table := false
 	for _, o := range r.outputs {
-		format, file, toFile := strings.Cut(o, "=")
-		place := file
-		if toFile {
-			place = filepath.Clean(file)
-		}
-		switch {
-		case !slices.Contains(report.InstantFormats, format):
+		format, _, _ := strings.Cut(o, "=")
+		if !slices.Contains(report.InstantFormats, format) {
 			return fmt.Errorf("-o %s: an instant is told as %s", format, strings.Join(report.InstantFormats, ", "))
-		case toFile && file == "":
-			return fmt.Errorf("-o %s: after = comes a file name", o)
-		case toFile && isInput(file, f.paths):
-			return fmt.Errorf("-o %s: %s is read; name another file", format, file)
-		case places[place] && !toFile:
-			return fmt.Errorf("-o %s: two outputs on standard output; give one of them a file: -o %s=FILE", format, format)
-		case places[place]:
-			return fmt.Errorf("-o %s: two outputs into %s", format, file)
 		}
-		places[place] = true
+		file, err := places.add(o, f.paths)
+		if err != nil {
+			return err
+		}
 		table = table || format == report.InstantFormats[0]
 		f.seeing.outputs = append(f.seeing.outputs, atOutput{format: format, name: file})
 	}

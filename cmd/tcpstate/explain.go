@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -62,26 +61,16 @@ func checkExplainOutputs(f *flags, r *raw, fs *pflag.FlagSet) error {
 	if len(names) == 0 {
 		names = ladderForms[:1]
 	}
-	places := map[string]bool{}
+	places := outputPlaces{}
 	for _, o := range names {
-		form, file, toFile := strings.Cut(o, "=")
-		place := file
-		if toFile {
-			place = filepath.Clean(file)
-		}
-		switch {
-		case !slices.Contains(ladderForms, form):
+		form, _, _ := strings.Cut(o, "=")
+		if !slices.Contains(ladderForms, form) {
 			return fmt.Errorf("-o %s: explain has %s", form, strings.Join(ladderForms, ", "))
-		case toFile && file == "":
-			return fmt.Errorf("-o %s: after = comes a file name", o)
-		case toFile && isInput(file, f.paths):
-			return fmt.Errorf("-o %s: %s is read; name another file", form, file)
-		case places[place] && !toFile:
-			return fmt.Errorf("-o %s: two outputs on standard output; give one of them a file: -o %s=FILE", form, form)
-		case places[place]:
-			return fmt.Errorf("-o %s: two outputs into %s", form, file)
 		}
-		places[place] = true
+		file, err := places.add(o, f.paths)
+		if err != nil {
+			return err
+		}
 		f.seeing.ladders = append(f.seeing.ladders, ladderOutput{form, file})
 	}
 	return nil

@@ -52,34 +52,22 @@ func checkOutputs(f *flags, r *raw, flagSet *pflag.FlagSet) error {
 			return fmt.Errorf("--show: %w", err)
 		}
 	}
-	files := map[string]bool{}
+	places := outputPlaces{}
 	if f.write != "" {
-		files[writePlace(f.write)] = true
+		places[writePlace(f.write)] = true
 	}
 	sortable := false
 	for _, o := range r.outputs {
-		name, file, toFile := strings.Cut(o, "=")
-		spec := outputSpec{format: report.FindFormat(name), file: file}
-		switch {
-		case spec.format == nil:
+		name, _, _ := strings.Cut(o, "=")
+		format := report.FindFormat(name)
+		if format == nil {
 			return fmt.Errorf("-o %s: the formats are %s", name, formatNames())
-		case toFile && file == "":
-			return fmt.Errorf("-o %s: after = comes a file name", o)
-		case toFile && isInput(file, f.paths):
-			return fmt.Errorf("-o %s: %s is read; name another file", name, file)
 		}
-		place := file
-		if toFile {
-			place = filepath.Clean(file)
+		file, err := places.add(o, f.paths)
+		if err != nil {
+			return err
 		}
-		switch {
-		case files[place] && !toFile:
-			return fmt.Errorf("-o %s: two outputs on standard output; give one of them a file: -o %s=FILE", name, name)
-		case files[place]:
-			return fmt.Errorf("-o %s: two outputs into %s", name, file)
-		}
-		files[place] = true
-		var err error
+		spec := outputSpec{format: format, file: file}
 		if spec.parts, err = chooseParts(spec.format, show, f.quiet); err != nil {
 			return err
 		}

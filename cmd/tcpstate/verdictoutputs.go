@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -25,30 +24,22 @@ func checkVerdicts(f *flags, r *raw, _ *pflag.FlagSet) error {
 	if len(r.outputs) == 0 {
 		r.outputs = []string{verdict.Formats[0].Name}
 	}
-	files := map[string]bool{}
+	places := outputPlaces{}
 	for _, o := range r.outputs {
-		name, file, toFile := strings.Cut(o, "=")
-		out := verdictOutput{verdict.FindFormat(name), file}
-		place := file
-		if toFile {
-			place = filepath.Clean(file)
-		}
-		switch {
-		case out.format == nil:
+		name, _, _ := strings.Cut(o, "=")
+		format := verdict.FindFormat(name)
+		if format == nil {
 			var l []string
 			for _, x := range verdict.Formats {
 				l = append(l, x.Name)
 			}
 			return fmt.Errorf("-o %s: a verdict is told as %s", name, strings.Join(l, ", "))
-		case toFile && file == "":
-			return fmt.Errorf("-o %s: after = comes a file name", o)
-		case files[place] && !toFile:
-			return fmt.Errorf("-o %s: two outputs on standard output; give one of them a file: -o %s=FILE", name, name)
-		case files[place]:
-			return fmt.Errorf("-o %s: two outputs into %s", name, file)
 		}
-		files[place] = true
-		f.verdicts = append(f.verdicts, out)
+		file, err := places.add(o, nil) // what is read is known later: see clearOf
+		if err != nil {
+			return err
+		}
+		f.verdicts = append(f.verdicts, verdictOutput{format, file})
 	}
 	return nil
 }
