@@ -80,6 +80,7 @@ func (o *html) End(f *Final) { o.fill(f).fit() }
 func (o *html) fill(f *Final) *pageWriter {
 	o.words.span(f.Summary)
 	w := &pageWriter{html: o, f: f, p: page.Page{Generator: bounded(o.Program)}, evident: map[detect.Ref]bool{}}
+	w.p.Unjudged = !w.Parts.Has(PartFindings)
 	w.head()
 	if w.Parts.Has(PartSummary) {
 		w.summary()

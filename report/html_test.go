@@ -120,14 +120,14 @@ connection 1 10.0.0.1:40002 → 10.0.0.2:81 [CLOSED? CLOSED?] refused by server,
 connection 2 10.0.0.1:40003 → 10.0.0.3:82 [CLOSED? CLOSED?] refused by server, 2 packets, 0 octets, [refused] warning; ladder true; bars 1 1
 total 3
 ladder 0 10.0.0.1:40001 → 10.0.0.2:81 server closed first, refused, 100 µs
-  0 1 0.000000 SYN-SENT | SYN 0 win 65535 | LISTEN  [refused: SYN]
-  1 2 0.000100 CLOSED | RST,ACK 0 ack 1 | CLOSED refused [refused: RST,ACK with ack = ISS+1: 10.0.0.2:81 refuses]
+  0 1 0.000000 SYN-SENT | SYN 0 win 65535 | LISTEN  [{refused SYN}]
+  1 2 0.000100 CLOSED | RST,ACK 0 ack 1 | CLOSED refused [{refused RST,ACK with ack = ISS+1: 10.0.0.2:81 refuses}]
 ladder 2 10.0.0.1:40003 → 10.0.0.3:82 server closed first, refused, 100 µs
-  0 5 0.000000 SYN-SENT | SYN 0 win 65535 | LISTEN  [refused: SYN]
-  1 6 0.000100 CLOSED | RST,ACK 0 ack 1 | CLOSED refused [refused: RST,ACK with ack = ISS+1: 10.0.0.3:82 refuses]
+  0 5 0.000000 SYN-SENT | SYN 0 win 65535 | LISTEN  [{refused SYN}]
+  1 6 0.000100 CLOSED | RST,ACK 0 ack 1 | CLOSED refused [{refused RST,ACK with ack = ISS+1: 10.0.0.3:82 refuses}]
 ladder 1 10.0.0.1:40002 → 10.0.0.2:81 server closed first, refused, 100 µs
-  0 3 0.000000 SYN-SENT | SYN 0 win 65535 | LISTEN  [refused: SYN]
-  1 4 0.000100 CLOSED | RST,ACK 0 ack 1 | CLOSED refused [refused: RST,ACK with ack = ISS+1: 10.0.0.2:81 refuses]
+  0 3 0.000000 SYN-SENT | SYN 0 win 65535 | LISTEN  [{refused SYN}]
+  1 4 0.000100 CLOSED | RST,ACK 0 ack 1 | CLOSED refused [{refused RST,ACK with ack = ISS+1: 10.0.0.2:81 refuses}]
 left The capture could not be read a second time: ladders are drawn from the segments that were kept for the findings, and those of ordinary data are not among them.
 `
 
@@ -167,7 +167,7 @@ func TestCutRows(t *testing.T) {
 	for i := range rows {
 		rows[i].Frame = uint64(i + 1)
 	}
-	rows[49].Marks = []string{"x"}
+	rows[49].Marks = []page.Mark{{Finding: "x"}}
 	var got []string
 	for _, r := range cutRows(rows, 10) {
 		if r.Kind == page.Folded {

@@ -1,10 +1,8 @@
 package report
 
 import (
-	"math"
 	"slices"
 	"strings"
-	"time"
 
 	"tcpstate/report/detect"
 	"tcpstate/report/page"
@@ -16,11 +14,9 @@ import (
 func (w *pageWriter) findings() {
 	all := w.f.Findings
 	may := allowance(all, pageFindings)
-	left := Counts{}
 	for i := range all {
 		f := &all[i]
 		if may[f.ID] == 0 {
-			left.count(f.ID)
 			continue
 		}
 		may[f.ID]--
@@ -31,21 +27,28 @@ func (w *pageWriter) findings() {
 	for i, f := range w.shown {
 		x := w.finding(f)
 		if room -= findingSize(&x); room < 0 {
-			for _, f := range w.shown[i:] {
-				left.count(f.ID)
-			}
 			w.shown = w.shown[:i]
 			break
 		}
 		w.p.Findings = append(w.p.Findings, x)
 		w.marked(f)
 	}
-	if n := left.Sum(); n > 0 {
-		w.leave("Of %s findings, %d are shown. Left out: %s. tcpstate -o ndjson --show findings FILE lists all.",
-			showCount(uint64(len(all))), len(w.shown), listCounts(left, ""))
+}
+
+// sayFindingsLeft says which findings are not on the page.
+func (w *pageWriter) sayFindingsLeft() {
+	left := Counts{}
+	for i := range w.f.Findings {
+		left.count(w.f.Findings[i].ID, 1)
 	}
+	for i := range w.p.Findings {
+		left.count(w.p.Findings[i].ID, -1)
+	}
+	left = slices.DeleteFunc(left, func(c Count) bool { return c.N == 0 })
 	var hidden []string
 	if n := left.Sum(); n > 0 {
+		w.leave("Of %s findings, %d are shown. Left out: %s. tcpstate -o ndjson --show findings FILE lists all.",
+			showCount(uint64(len(w.f.Findings))), len(w.p.Findings), listCounts(left, ""))
 		hidden = append(hidden, showCount(n)+" more left out for want of room")
 	}
 	if w.f.Hidden > 0 {
@@ -54,15 +57,15 @@ func (w *pageWriter) findings() {
 	w.p.Hidden = strings.Join(hidden, ", ")
 }
 
-// count counts one more of a name.
-func (c *Counts) count(name string) {
+// count counts n more of a name, or fewer.
+func (c *Counts) count(name string, n int) {
 	for i := range *c {
 		if (*c)[i].Name == name {
-			(*c)[i].N++
+			(*c)[i].N += uint64(n)
 			return
 		}
 	}
-	*c = append(*c, Count{name, 1})
+	*c = append(*c, Count{name, uint64(n)})
 }
 
 func (w *pageWriter) finding(f *detect.Finding) page.Finding {
@@ -81,11 +84,8 @@ func (w *pageWriter) finding(f *detect.Finding) page.Finding {
 		}
 	}
 	for _, m := range f.Metrics {
-		value := metric(m.Value, "-")
-		if m.Name == "peak_at" && m.Value > 0 { // seconds since 1970, which a number holds to the microsecond
-			value = w.words.brief(time.UnixMicro(int64(math.Round(m.Value * 1e6))))
-		}
-		p.Metrics = append(p.Metrics, page.Fact{Name: strings.ReplaceAll(m.Name, "_", " "), Value: value})
+		name, value := metricWords(m, w.words.brief)
+		p.Metrics = append(p.Metrics, page.Fact{Name: name, Value: value})
 	}
 	for i := range f.Evidence.Connections {
 		c := &f.Evidence.Connections[i]

@@ -16,7 +16,8 @@ const (
 
 // About what these take on the page besides their text.
 const (
-	rowOctets     = 300
+	rowOctets     = 220
+	ruleOctets    = 60
 	connOctets    = 420
 	spanOctets    = 14
 	findingOctets = 1500
@@ -101,8 +102,11 @@ func (w *pageWriter) shrink(over int) bool {
 	return true
 }
 
-// sayLeft says what of connections and findings is not on the page.
+// sayLeft says what of findings and connections is not on the page.
 func (w *pageWriter) sayLeft() {
+	if w.Parts.Has(PartFindings) {
+		w.sayFindingsLeft()
+	}
 	if n := w.p.Total; w.Parts.Has(PartConnections) && uint64(len(w.p.Connections)) < n {
 		w.leave("The table has %s of %s connections, those with findings first: tcpstate -o csv FILE lists all.",
 			showCount(uint64(len(w.p.Connections))), showCount(n))

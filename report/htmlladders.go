@@ -1,6 +1,7 @@
 package report
 
 import (
+	"net/netip"
 	"slices"
 	"time"
 
@@ -77,6 +78,9 @@ func (w *pageWriter) order() (order []detect.Ref) {
 			}
 		}
 	}
+	for _, r := range w.before() {
+		add(r)
+	}
 	w.evidents = len(order)
 	for i := range w.rows {
 		if r := w.rows[i].ref(); len(w.f.Of(r)) > 0 {
@@ -88,6 +92,46 @@ func (w *pageWriter) order() (order []detect.Ref) {
 		add(w.rows[i].ref())
 	}
 	return order
+}
+
+// before are the connections whose frames are evidence for a later one on the same addresses
+// and ports, as far as they are among the rows.
+func (w *pageWriter) before() (refs []detect.Ref) {
+	type pair [2]netip.AddrPort
+	at := map[detect.Ref]*pageRow{}
+	of := map[pair][]*pageRow{}
+	pairOf := func(r *pageRow) pair {
+		a, b := r.ends[0].addr(), r.ends[1].addr()
+		if a.Compare(b) > 0 {
+			a, b = b, a
+		}
+		return pair{a, b}
+	}
+	for i := range w.rows {
+		r := &w.rows[i]
+		at[r.ref()] = r
+		of[pairOf(r)] = append(of[pairOf(r)], r)
+	}
+	for _, f := range w.shown {
+		for i := range f.Evidence.Connections {
+			c := &f.Evidence.Connections[i]
+			row := at[provenRef(c)]
+			if row == nil {
+				continue
+			}
+			for _, x := range c.Frames {
+				if x.Frame >= row.first {
+					continue
+				}
+				for _, r := range of[pairOf(row)] {
+					if r != row && r.first <= x.Frame && x.Frame <= r.last {
+						refs = append(refs, r.ref())
+					}
+				}
+			}
+		}
+	}
+	return refs
 }
 
 // draw reads the capture again for those connections, or as many as bounds allow.
@@ -239,9 +283,12 @@ func ladderOctets(l *page.Ladder, most int) int {
 		if rows++; rows > most && len(r.Marks) == 0 {
 			continue
 		}
-		n += rowOctets + len(r.Text) + len(r.Class) + len(r.Why)
+		n += rowOctets + len(r.Text) + len(r.Class)
 		for _, m := range r.Marks {
-			n += 60 + len(m)
+			n += 60 + len(m.Finding) + len(m.Text)
+		}
+		for _, name := range r.Rules {
+			n += ruleOctets + 2*len(name)
 		}
 	}
 	return n
@@ -255,6 +302,7 @@ func (w *pageWriter) placed() {
 		w.p.Ladders = append(w.p.Ladders, x.ladder)
 		on[x.ladder.ID] = true
 	}
+	w.p.Rules = pageRules(w.p.Ladders)
 	for i := range w.p.Findings {
 		for j := range w.p.Findings[i].Evidence {
 			e := &w.p.Findings[i].Evidence[j]

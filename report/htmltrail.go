@@ -65,7 +65,7 @@ func (w *pageWriter) trailLadder(c *tracker.Case) (l page.Ladder, bars [2][]page
 		if r.Window != "" {
 			row.Text += " " + r.Window
 		}
-		row.Marks = w.marks[r.Frame]
+		row.Marks = pageMarksOf(w.marks[r.Frame])
 		b.at(int64(r.Time), r.States)
 		l.Rows = append(l.Rows, row)
 	}

@@ -20,7 +20,7 @@ func (l *Ladder) page() page.Ladder {
 		r := &l.Rows[i]
 		x := page.Row{
 			Frame: r.Segment.Frame, Time: ladderTime(r.Segment.Time), Revoked: r.Revoked,
-			Text: l.rowText(r), Class: r.Class, Why: strings.Join(r.whyInFull(), "; "), Marks: r.Marks,
+			Text: l.rowText(r), Class: r.Class, Rules: r.Rules, Marks: pageMarksOf(r.Marks),
 		}
 		switch {
 		case r.Folded != nil:
@@ -39,6 +39,35 @@ func (l *Ladder) page() page.Ladder {
 		p.Rows[i] = x
 	}
 	return p
+}
+
+// pageMarksOf are marks of a row, each "finding: text", as the page has them.
+func pageMarksOf(marks []string) (l []page.Mark) {
+	for _, m := range marks {
+		id, text, _ := strings.Cut(m, ": ")
+		l = append(l, page.Mark{Finding: id, Text: text})
+	}
+	return l
+}
+
+// pageRules are the rules that ladders cite, in the order of a connection's life.
+func pageRules(ladders []page.Ladder) (rules []page.Rule) {
+	var cited [tracker.NumRules]bool
+	for i := range ladders {
+		for j := range ladders[i].Rows {
+			for _, name := range ladders[i].Rows[j].Rules {
+				if r, ok := tracker.RuleByName(name); ok {
+					cited[r] = true
+				}
+			}
+		}
+	}
+	for r := range tracker.NumRules {
+		if cited[r] {
+			rules = append(rules, page.Rule{Name: r.Name(), Short: shortSource(r.Source()), Why: r.Why(), Source: r.Source()})
+		}
+	}
+	return rules
 }
 
 func (l *Ladder) ref() detect.Ref { return detect.Ref{ID: l.Stream, Incarnation: l.Incarnation} }

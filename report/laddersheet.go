@@ -59,6 +59,7 @@ func (s *LadderSheet) Page(w io.Writer, generator string) error {
 		}
 		p.Ladders = append(p.Ladders, x)
 	}
+	p.Rules = pageRules(p.Ladders)
 	for _, x := range s.Left {
 		p.Left = append(p.Left, Printable(x))
 	}

@@ -155,7 +155,8 @@ func (o *markdown) finding(x *detect.Finding) {
 	}
 	var l []string
 	for _, m := range x.Metrics {
-		l = append(l, m.Name+" "+metric(m.Value, "-"))
+		name, value := metricWords(m, o.brief)
+		l = append(l, name+" "+value)
 	}
 	item("Measured", Markdown(strings.Join(l, ", ")))
 	if g := proofs(&x.Evidence); len(g.rows) > 0 {

@@ -97,7 +97,7 @@ func New(opts Options) *Report {
 	}
 	r.told = r.shows(PartConnections | PartTop)
 	if r.shows(PartStates) || slices.ContainsFunc(opts.Outputs, func(o Output) bool { return o.Format.Series }) {
-		r.series = newSeries(opts.Step)
+		r.series = newSeries(opts.Step, r.seriesFit())
 	}
 	if opts.Active() && (r.series != nil || r.shows(PartSummary)) {
 		r.census = &census{}
@@ -122,6 +122,16 @@ func New(opts Options) *Report {
 		r.findings.kept = map[detect.Ref]bool{}
 	}
 	return r
+}
+
+// seriesFit is how many points the series is to have where no step is asked for.
+func (r *Report) seriesFit() int {
+	for i, o := range r.opts.Outputs {
+		if o.Format.Series || r.outs[i].parts.Has(PartStates) && !o.Format.Draws {
+			return seriesFit
+		}
+	}
+	return pagePoints
 }
 
 // shows reports whether any output shows one of the parts.

@@ -39,18 +39,19 @@ type SeriesPeak struct {
 // SeriesMost is how many points a Series has at most, whatever step is asked for.
 const SeriesMost = 100_000
 
-// seriesFit is how many it has where none is asked for.
+// seriesFit is how many it has where none is asked for; pagePoints where only a page that
+// is looked at closely shows it.
 const seriesFit = 120
 
 // leastStep is the shortest that is chosen, ns: captures tell microseconds apart.
 const leastStep = 1000
 
 // stepOf is the step for a time of ns where none is asked for: the shortest of 1, 2 and 5
-// times a power of ten that takes at most seriesFit points.
-func stepOf(ns uint64) uint64 {
+// times a power of ten that takes at most fit points.
+func stepOf(ns, fit uint64) uint64 {
 	for base := uint64(leastStep); ; base *= 10 {
 		for _, m := range [...]uint64{1, 2, 5} {
-			if ns/(m*base) < seriesFit {
+			if ns/(m*base) < fit {
 				return m * base
 			}
 		}

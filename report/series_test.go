@@ -24,7 +24,7 @@ func TestStepOfLength(t *testing.T) {
 		lengths = append(lengths, rnd.Uint64()>>(1+rnd.IntN(50)))
 	}
 	for _, ns := range lengths {
-		s := newSeries(0)
+		s := newSeries(0, seriesFit)
 		start := -int64(ns / 2)
 		s.first = start
 		s.begin(start, &[tracker.NumStates]uint64{})
@@ -49,7 +49,7 @@ func TestStepOfLength(t *testing.T) {
 func TestSeriesOfLeaps(t *testing.T) {
 	const now, hour = 1_795_208_387e9, int64(time.Hour)
 	for _, step := range []time.Duration{0, 1, time.Microsecond, time.Second, 1 << 62} {
-		s := newSeries(step)
+		s := newSeries(step, seriesFit)
 		s.begin(0, &[tracker.NumStates]uint64{})
 		for _, at := range []int64{0, 5, now, now + 3, now - hour, 7, -hour, math.MinInt64, now + hour, math.MaxInt64} {
 			s.move(tracker.NumStates, tracker.SynSent, at)
@@ -68,7 +68,7 @@ func TestSeriesOfLeaps(t *testing.T) {
 			t.Errorf("step %v: of %v, asked %v", step, f.Step, f.Asked)
 		}
 	}
-	s := newSeries(0)
+	s := newSeries(0, seriesFit)
 	s.first = math.MinInt64
 	s.begin(math.MinInt64, &[tracker.NumStates]uint64{})
 	s.move(tracker.NumStates, tracker.SynSent, math.MaxInt64)
@@ -80,7 +80,7 @@ func TestSeriesOfLeaps(t *testing.T) {
 // Steps that became longer are what long ones are from the beginning.
 func TestSeriesMerges(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(3, 4))
-	fine, long := newSeries(time.Millisecond), newSeries(10*time.Millisecond)
+	fine, long := newSeries(time.Millisecond, seriesFit), newSeries(10*time.Millisecond, seriesFit)
 	all := []*series{fine, long}
 	for _, s := range all {
 		s.begin(0, &[tracker.NumStates]uint64{tracker.Established: 3})
@@ -122,7 +122,7 @@ func TestSpark(t *testing.T) {
 
 // What is reported in the midst of a live capture does not end what goes on.
 func TestSeriesGoesOn(t *testing.T) {
-	s := newSeries(0)
+	s := newSeries(0, seriesFit)
 	s.begin(0, &[tracker.NumStates]uint64{})
 	var none [tracker.NumStates]tracker.StateCount
 	for i := range int64(1000) {

@@ -20,14 +20,15 @@ type series struct {
 	base   uint64        // ns
 	edge   uint64        // ns after start, where the latest point ends
 	most   int           // points
+	fit    int           // in the end, where none is asked for
 	points []SeriesPoint // of base each; the latest goes on
 }
 
-func newSeries(step time.Duration) *series {
+func newSeries(step time.Duration, fit int) *series {
 	if step > 0 {
 		return &series{asked: uint64(step), base: uint64(step), most: SeriesMost}
 	}
-	return &series{base: leastStep, most: 10 * seriesFit}
+	return &series{base: leastStep, most: 10 * fit, fit: fit}
 }
 
 // begin begins the first step at a time, ns, with so many endpoints in each state.
@@ -110,7 +111,7 @@ func (s *series) final(end int64, states *[tracker.NumStates]tracker.StateCount)
 	step := s.base
 	switch s.asked {
 	case 0:
-		step = stepOf(max(span, uint64(len(s.points)-1)*s.base))
+		step = stepOf(max(span, uint64(len(s.points)-1)*s.base), uint64(s.fit))
 	case s.base:
 	default:
 		f.Asked = time.Duration(s.asked)

@@ -93,7 +93,7 @@ FORMATS
                               2026-11-20T22:48:00Z, 22:48:00 or 1795208387.18, or
                               +90s after the first packet
       --sort FIELD            order rows by FIELD, -FIELD from the largest
-      --limit N               rows in tables (20)
+      --limit N               rows in tables (20); -o html has a bound of its own
 
 Findings
       --set ID.PARAM=V        change a threshold, such as time-wait-buildup.count=400;

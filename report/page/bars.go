@@ -25,6 +25,7 @@ type bars struct {
 	Paths                      []barPath
 	Starts                     string // path of a short line at the begin of each
 	Rows                       []barRow
+	of                         []int // the place of the connection of each
 }
 
 // barPath is all stretches in one state, in units of the drawing from its left edge on.
@@ -47,6 +48,7 @@ func newBars(conns []conn, over span) *bars {
 			continue
 		}
 		y := len(b.Rows) * barPitch
+		b.of = append(b.of, i)
 		b.Rows = append(b.Rows, barRow{Y: y + barText, Name: c.ID + "  " + c.Client + " → " + c.Server, Close: c.Close, Href: c.Href()})
 		starts.WriteString("M" + trimmed(x(c.Start), 3) + " " + strconv.Itoa(y+barClient-barHeight/2) + "v13")
 		for end, at := range [...]int{barClient, barServer} {

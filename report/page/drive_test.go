@@ -3,6 +3,7 @@ package page
 import (
 	"context"
 	"maps"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -67,9 +68,20 @@ func testFilters(t *testing.T, browser context.Context) {
 	if s := o.text("#shown"); s != "1 of 40" {
 		t.Errorf("it says %q", s)
 	}
+	barred := `[...document.querySelectorAll("#bars a")].filter((e) => e.getBoundingClientRect().height > 0).map((e) => e.textContent.split(" ")[0])`
+	if got := eval[[]string](o, barred); !slices.Equal(got, []string{"12"}) || o.text("#barred") != "1 of 40" {
+		t.Errorf("the bars are those of %v, %s", got, o.text("#barred"))
+	}
+	paths := `[...document.querySelectorAll("#bars-paths path.b")].map((e) => e.getAttribute("d")).join("")`
+	if d := eval[string](o, paths); strings.Count(d, "M") != 8 || strings.Trim(regexp.MustCompile(`M\S+ (19|26)h`).ReplaceAllString(d, ""), "0123456789.") != "" {
+		t.Errorf("the bars of 12 are %s", d)
+	}
 	o.do(chromedp.KeyEvent(strings.Repeat(kb.Backspace, 14)))
 	if n := len(eval[[]string](o, visible)); n != 40 {
 		t.Errorf("%d rows after the text is gone", n)
+	}
+	if n, d := len(eval[[]string](o, barred)), eval[string](o, paths); n != 40 || strings.Count(d, "M") != 320 {
+		t.Errorf("%d connections have bars after the text is gone", n)
 	}
 	for id, want := range map[string][]string{"f-state": {"0", "6", "12", "18", "24", "30", "36"}, "f-close": {"0", "6", "12", "18", "24", "30", "36"}, "f-finding": {"1.1", "11.1", "21.1", "31.1"}} {
 		eval[bool](o, `document.getElementById("`+id+`").focus(), true`)

@@ -11,6 +11,36 @@ type ladder struct {
 	Anchor string
 	Rows   []row
 	drawn  bool // in a finding
+	// finding is the id of that; its name need not stand at its own marks.
+	finding string
+	rules   *rules
+}
+
+// Tall reports whether it has more rows than one likes to scroll past.
+func (l *ladder) Tall() bool { return len(l.Rows) > tallRows }
+
+const tallRows = 40
+
+// rules says what is cited, by name.
+type rules struct{ anchors, short map[string]string }
+
+// rule is a Rule with its place on the page.
+type rule struct {
+	*Rule
+	Anchor string
+}
+
+func newRules(p *Page) (list []rule, of *rules) {
+	of = &rules{make(map[string]string), make(map[string]string)}
+	for i := range p.Rules {
+		r := &p.Rules[i]
+		if of.anchors[r.Name] != "" {
+			continue
+		}
+		of.anchors[r.Name], of.short[r.Name] = "rule-"+strconv.Itoa(i+1), r.Short
+		list = append(list, rule{r, of.anchors[r.Name]})
+	}
+	return list, of
 }
 
 type row struct {
@@ -19,30 +49,30 @@ type row struct {
 }
 
 // newLadders gives each ladder its anchor, and its rows where a finding refers to them.
-func newLadders(p *Page, a *anchors) (ladders []*ladder) {
-	asked := make(map[string]map[uint64]bool)
+//
+// A frame may be that of another connection than the one that it is evidence for: of the
+// stream before on the same addresses and ports.
+func newLadders(p *Page, a *anchors, of *rules) (ladders []*ladder) {
+	asked := make(map[uint64]bool)
 	for i := range p.Findings {
 		for _, e := range p.Findings[i].Evidence {
-			if asked[e.Connection] == nil {
-				asked[e.Connection] = make(map[uint64]bool)
-			}
 			for _, f := range e.Frames {
-				asked[e.Connection][f.N] = true
+				asked[f.N] = true
 			}
 		}
 	}
 	for i := range p.Ladders {
-		l := &ladder{Ladder: &p.Ladders[i], Anchor: a.names[i]}
-		of := asked[l.ID]
-		if a.ladders[l.ID] != i {
-			of = nil // another of the same name is meant
-		}
+		l := &ladder{Ladder: &p.Ladders[i], Anchor: a.names[i], rules: of}
+		here := make(map[uint64]bool)
 		for j := range l.Ladder.Rows {
 			r := row{Row: &l.Ladder.Rows[j]}
-			if r.Frame != 0 && of[r.Frame] {
+			if r.Frame != 0 && asked[r.Frame] && !here[r.Frame] {
+				here[r.Frame] = true
 				r.Anchor = l.Anchor + "-" + strconv.FormatUint(r.Frame, 10)
-				delete(of, r.Frame)
 				a.rows[r.Anchor] = true
+				if a.frames[r.Frame] == "" {
+					a.frames[r.Frame] = r.Anchor
+				}
 			}
 			l.Rows = append(l.Rows, r)
 		}
@@ -57,10 +87,11 @@ type anchors struct {
 	ladders map[string]int // by connection
 	conns   map[string]int
 	rows    map[string]bool
+	frames  map[uint64]string // the first of the rows of a frame
 }
 
 func newAnchors(p *Page) *anchors {
-	a := &anchors{ladders: make(map[string]int), conns: make(map[string]int), rows: make(map[string]bool)}
+	a := &anchors{ladders: make(map[string]int), conns: make(map[string]int), rows: make(map[string]bool), frames: make(map[uint64]string)}
 	for i := range p.Ladders {
 		id := p.Ladders[i].ID
 		_, again := a.ladders[id]
@@ -95,14 +126,14 @@ func (a *anchors) ladder(id string) string {
 	return ""
 }
 
-// row is the anchor of a frame in a ladder, or "".
+// row is the anchor of a frame in the ladder of a connection, else in any, or "".
 func (a *anchors) row(id string, frame uint64) string {
 	if l := a.ladder(id); l != "" {
 		if n := l + "-" + strconv.FormatUint(frame, 10); a.rows[n] {
 			return n
 		}
 	}
-	return ""
+	return a.frames[frame]
 }
 
 // connection is the anchor of a connection's row in the table, or "".

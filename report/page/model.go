@@ -19,6 +19,7 @@ type Page struct {
 	Services  []Service
 	Findings  []Finding // most severe first
 	Hidden    string    // findings that are not shown, in words; "" if there are none
+	Unjudged  bool      // nothing is to be said of findings: that there are none does not mean that nothing was found
 	Start     string    // where the axis of time begins, in words; if "", it is written in UTC
 	Series    *Series   // nil if there is none
 	// Connections are the rows of the table, those of most interest first. Total is how
@@ -26,6 +27,7 @@ type Page struct {
 	Connections []Connection
 	Total       uint64
 	Ladders     []Ladder
+	Rules       []Rule // that rows of the ladders cite, in the order of a connection's life
 	// Left says what was left out so that the page stays small, in whole sentences.
 	Left []string
 }
@@ -140,8 +142,19 @@ type Row struct {
 	Revoked bool     // a presumption was taken back
 	Text    string   // the segment, or what lies between two
 	Class   string   // "" where it is an ordinary one
-	Why     string   // the rules with their sources
-	Marks   []string // what findings say of it
+	Rules   []string // names of the rules that changed the states
+	Marks   []Mark
+}
+
+// Mark is what a finding says of a row.
+type Mark struct{ Finding, Text string }
+
+// Rule is a rule of the states.
+type Rule struct {
+	Name   string
+	Short  string // its first source, as a row cites it
+	Why    string // what it says
+	Source string // all of its sources
 }
 
 // Kind is what a Row stands for.

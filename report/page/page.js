@@ -38,6 +38,14 @@
     for (const d of closed) d.open = false;
   });
 
+  // What a rule says, where it is cited.
+  const rules = new Map([...document.querySelectorAll("#rules dt")].map((dt) => [dt.textContent, dt.nextElementSibling.textContent]));
+  document.addEventListener("pointerover", (e) => {
+    const cell = e.target.closest && e.target.closest(".ladder td:nth-child(6)");
+    if (!cell || cell.title) return;
+    cell.title = [...rules].filter(([name]) => cell.textContent.split(/[ ,]+/).includes(name)).map(([name, text]) => name + ": " + text).join("\n");
+  });
+
   // Copying.
   for (const b of document.querySelectorAll(".copy")) {
     const code = b.parentElement.querySelector("code");
@@ -57,8 +65,8 @@
     });
   }
 
+  const narrow = charts() || (() => {}); // draws the bars of those rows that a function chooses
   table();
-  charts();
 
   function table() {
     const t = byId("table");
@@ -89,11 +97,14 @@
       const text = byId("f-text").value.trim().toLowerCase();
       const [state, close, finding] = ["f-state", "f-close", "f-finding"].map((id) => byId(id).value);
       let n = 0;
+      const on = new Set();
       for (const r of rows) {
         const show = r.text.includes(text) && (!state || r.states.includes(state)) && (!close || r.cells[7] === close) && (!finding || r.findings.includes(finding));
         r.tr.hidden = !show;
         n += show;
+        if (show) on.add(r.i);
       }
+      narrow((i) => on.has(i));
       byId("shown").textContent = n + " of " + rows.length;
     };
     form.addEventListener("input", apply);
@@ -280,9 +291,42 @@
       });
     }
 
+    // Some of the bars alone: each path has those of all connections, one row below the other.
+    const pitch = 34, list = (s) => (bars ? [...bars.querySelectorAll(s)] : []);
+    const labels = list("a text"), endings = list(".end"), paths = list("#bars-paths path");
+    const wholes = paths.map((p) => [...p.getAttribute("d").matchAll(/M(\S+) (\d+)([^M]*)/g)]);
+    let named = labels, drawnNow = labels.map((_, i) => i).join();
+    function narrow(chosen) {
+      const rows = labels.map((_, i) => i).filter((i) => chosen(data.bars[i]));
+      if (!bars || rows.join() === drawnNow) return;
+      drawnNow = rows.join();
+      const place = new Map(rows.map((row, i) => [row, i]));
+      named = rows.map((i) => labels[i]);
+      wholes.forEach((pieces, k) => {
+        let d = "";
+        for (const [, x, y, rest] of pieces) {
+          const row = Math.floor(y / pitch), at = place.get(row);
+          if (at !== undefined) d += `M${x} ${y - (row - at) * pitch}${rest}`;
+        }
+        paths[k].setAttribute("d", d);
+      });
+      labels.forEach((label, i) => {
+        const at = place.get(i);
+        label.parentElement.setAttribute("display", at === undefined ? "none" : "inline");
+        endings[i].classList.toggle("gone", at === undefined);
+        if (at === undefined) return;
+        label.setAttribute("y", at * pitch + 11);
+        endings[i].setAttribute("y", at * pitch + 15);
+      });
+      const height = Math.max(rows.length, 1) * pitch;
+      for (const e of [bars, byId("bars-clip"), bars.querySelector(".brush")]) e.setAttribute("height", height);
+      byId("barred").textContent = rows.length + " of " + labels.length;
+      draw();
+    }
+
     // The state under the pointer among the bars.
     function barAt(e) {
-      const y = e.clientY - bars.getBoundingClientRect().top, name = bars.querySelectorAll("a text")[Math.floor(y / 34)];
+      const y = e.clientY - bars.getBoundingClientRect().top, name = named[Math.floor(y / pitch)];
       const end = y % 34 >= 16 && y % 34 < 22.5 ? "client" : y % 34 >= 22.5 && y % 34 < 30 ? "server" : "";
       if (!name || !end) return "";
       for (const dx of [0, -2, 2]) {
@@ -377,5 +421,6 @@
     };
     new ResizeObserver(fit).observe(drawings[0]);
     fit();
+    return narrow;
   }
 })();

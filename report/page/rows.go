@@ -64,6 +64,7 @@ var lines = [...]struct{ class, arrow string }{ToRight: {"r", "R"}, ToLeft: {"l"
 // HTML are the rows of the ladder's table.
 func (l *ladder) HTML() template.HTML {
 	var b rows
+	first := make(map[string]bool)
 	for i := range l.Rows {
 		r := &l.Rows[i]
 		line := lines[min(r.Kind, Folded)]
@@ -86,10 +87,28 @@ func (l *ladder) HTML() template.HTML {
 			b.text(r.Class)
 			b.tag("</i> ")
 		}
-		b.text(r.Why)
+		for j, name := range r.Rules {
+			if j > 0 {
+				b.tag(", ")
+			}
+			// The first time it leads to what the rule says: one stop for the keyboard.
+			anchor := l.rules.anchors[name]
+			if first[name] {
+				anchor = ""
+			}
+			first[name] = true
+			b.link(anchor, name)
+			if short := l.rules.short[name]; short != "" {
+				b.tag(" ")
+				b.text(short)
+			}
+		}
 		for _, m := range r.Marks {
-			b.tag("<mark>")
-			b.text(m)
+			b.tag(" <mark>")
+			if m.Finding != l.finding {
+				b.text(m.Finding + ": ")
+			}
+			b.text(m.Text)
 			b.tag("</mark>")
 		}
 	}

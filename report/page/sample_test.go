@@ -25,6 +25,7 @@ func sample() *Page {
 		Hidden: "2 notes are not shown",
 		Left:   []string{"1,160 connections without a finding have no bar and no row.", "Ladders are cut after 500 rows."},
 		Total:  1200,
+		Rules:  []Rule{{"open-active", "RFC 9293 §3.10.7.3", "it sends SYN: active open", "RFC 9293 section 3.10.7.3"}, {"ack-of-fin", "RFC 9293 §3.10.7.4", "it acknowledges the FIN", "RFC 9293 section 3.10.7.4, fifth"}},
 	}
 	for i, n := range stateNames {
 		p.States = append(p.States, StateCount{n, uint64(i * 3), uint64(i % 3), uint64(i % 2), uint64(i*3 + 2), "09:30:12.000000"})
@@ -86,13 +87,13 @@ func sampleSeries(states []StateCount) *Series {
 func sampleLadder(c *Connection) Ladder {
 	ends := func(a, ac, b, bc string) [2]State { return [2]State{{a, ac}, {b, bc}} }
 	return Ladder{ID: c.ID, Left: c.Client, Right: c.Server, Note: "client closed first, half-closed, 4 s", Missing: 12, Rows: []Row{
-		{Kind: ToRight, Frame: 1, Time: "0.000000", States: ends("SYN-SENT", "confirmed", "LISTEN", "presumed"), Text: "SYN 0 win 64240 mss 1460", Why: "open-active (RFC 9293, 3.10.7.3)"},
-		{Kind: ToLeft, Frame: 2, Time: "0.000081", States: ends("ESTABLISHED", "presumed", "SYN-RECEIVED", "presumed"), Text: "SYN,ACK 0 ack 1", Why: "open-passive (RFC 9293, 3.10.7.2)"},
-		{Kind: ToRight, Frame: 3, Time: "0.000102", States: ends("ESTABLISHED", "confirmed", "ESTABLISHED", "presumed"), Text: "ACK 1 ack 1", Why: "third-ack (RFC 9293, 3.10.7.4)"},
+		{Kind: ToRight, Frame: 1, Time: "0.000000", States: ends("SYN-SENT", "confirmed", "LISTEN", "presumed"), Text: "SYN 0 win 64240 mss 1460", Rules: []string{"open-active"}},
+		{Kind: ToLeft, Frame: 2, Time: "0.000081", States: ends("ESTABLISHED", "presumed", "SYN-RECEIVED", "presumed"), Text: "SYN,ACK 0 ack 1", Rules: []string{"open-passive"}},
+		{Kind: ToRight, Frame: 3, Time: "0.000102", States: ends("ESTABLISHED", "confirmed", "ESTABLISHED", "presumed"), Text: "ACK 1 ack 1", Rules: []string{"third-ack"}},
 		{Kind: Folded, Time: "1.200000", States: ends("ESTABLISHED", "confirmed", "ESTABLISHED", "confirmed"), Text: "… 812 data segments, 1.1 MB"},
-		{Kind: ToRight, Frame: 4, Time: "2.000102", States: ends("FIN-WAIT-1", "confirmed", "CLOSE-WAIT", "presumed"), Text: "FIN,ACK 1 ack 1", Why: "close-active (RFC 9293, 3.10.4)", Marks: []string{"close-wait-buildup: the client's FIN"}},
-		{Kind: ToLeft, Frame: 5, Time: "2.040102", States: ends("FIN-WAIT-2", "presumed", "CLOSE-WAIT", "confirmed"), Text: "ACK 1 ack 2", Class: "keepalive", Why: "ack-of-fin (RFC 9293, 3.10.7.4)", Marks: []string{"close-wait-buildup: acknowledged by the server, which is silent after it"}},
-		{Kind: ToLeft, Frame: 6, Time: "2.140102", States: ends("FIN-WAIT-1", "confirmed", "CLOSE-WAIT", "confirmed"), Text: "ACK 1 ack 1", Class: "retransmission", Revoked: true, Why: "fin-not-acked (RFC 9293, 3.10.7.4)"},
-		{Kind: Timer, Time: "62.040102", States: ends("CLOSED", "elapsed", "CLOSE-WAIT", "confirmed"), Text: "timer: 60 s in FIN-WAIT-2", Why: "fin-timeout"},
+		{Kind: ToRight, Frame: 4, Time: "2.000102", States: ends("FIN-WAIT-1", "confirmed", "CLOSE-WAIT", "presumed"), Text: "FIN,ACK 1 ack 1", Rules: []string{"close-active"}, Marks: []Mark{{"close-wait-buildup", "the client's FIN"}}},
+		{Kind: ToLeft, Frame: 5, Time: "2.040102", States: ends("FIN-WAIT-2", "presumed", "CLOSE-WAIT", "confirmed"), Text: "ACK 1 ack 2", Class: "keepalive", Rules: []string{"ack-of-fin"}, Marks: []Mark{{"close-wait-buildup", "acknowledged by the server, which is silent after it"}}},
+		{Kind: ToLeft, Frame: 6, Time: "2.140102", States: ends("FIN-WAIT-1", "confirmed", "CLOSE-WAIT", "confirmed"), Text: "ACK 1 ack 1", Class: "retransmission", Revoked: true, Rules: []string{"fin-not-acked"}},
+		{Kind: Timer, Time: "62.040102", States: ends("CLOSED", "elapsed", "CLOSE-WAIT", "confirmed"), Text: "timer: 60 s in FIN-WAIT-2", Rules: []string{"fin-timeout"}},
 	}}
 }

@@ -21,6 +21,7 @@ type view struct {
 	Conns    []conn
 	Choice   choice
 	Ladders  []*ladder // those that stand in no finding
+	Rules    []rule
 	Data     data
 }
 
@@ -68,6 +69,7 @@ type data struct {
 	Series *numbers   `json:"series"`
 	Marks  []int64    `json:"marks"`
 	Rows   [][4]int64 `json:"rows"` // start, duration, packets, octets
+	Bars   []int      `json:"bars"` // the place in Rows of each
 }
 
 type numbers struct {
@@ -89,7 +91,9 @@ func newView(p *Page) *view {
 		v.From = time.Unix(0, over.from).UTC().Format("2006-01-02 15:04:05.000000 UTC")
 	}
 	anchors := newAnchors(p)
-	ladders := newLadders(p, anchors)
+	var cited *rules
+	v.Rules, cited = newRules(p)
+	ladders := newLadders(p, anchors, cited)
 	for i := range p.Connections {
 		c := &p.Connections[i]
 		v.Conns = append(v.Conns, conn{c, anchors.connection(c.ID), anchors.ladder(c.ID)})
@@ -119,6 +123,9 @@ func newView(p *Page) *view {
 		}
 	}
 	v.Bars = newBars(v.Conns, over)
+	if v.Bars != nil {
+		v.Data.Bars = v.Bars.of
+	}
 	return v
 }
 
@@ -138,7 +145,7 @@ func (v *view) addFindings(anchors *anchors, ladders []*ladder) {
 			}
 			if k, ok := anchors.ladders[e.Connection]; ok && f.Drawn == nil && !ladders[k].drawn {
 				f.Drawn = ladders[k]
-				f.Drawn.drawn = true
+				f.Drawn.drawn, f.Drawn.finding = true, f.ID
 			}
 			f.Evidence = append(f.Evidence, e)
 		}
