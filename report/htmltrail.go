@@ -69,5 +69,6 @@ func (w *pageWriter) trailLadder(c *tracker.Case) (l page.Ladder, bars [2][]page
 		b.at(int64(r.Time), r.States)
 		l.Rows = append(l.Rows, row)
 	}
+	sameDigits(l.Rows)
 	return l, b.spans(w.until(x.End))
 }

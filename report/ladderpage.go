@@ -38,7 +38,20 @@ func (l *Ladder) page() page.Ladder {
 		}
 		p.Rows[i] = x
 	}
+	sameDigits(p.Rows)
 	return p
+}
+
+// sameDigits gives the times as many decimals as the longest has.
+func sameDigits(rows []page.Row) {
+	decimals := func(r *page.Row) int { return len(r.Time) - strings.LastIndexByte(r.Time, '.') }
+	most := 0
+	for i := range rows {
+		most = max(most, decimals(&rows[i]))
+	}
+	for i := range rows {
+		rows[i].Time += strings.Repeat("0", most-decimals(&rows[i]))
+	}
 }
 
 // pageMarksOf are marks of a row, each "finding: text", as the page has them.

@@ -51,7 +51,7 @@ func metricWords(m detect.Metric, brief func(time.Time) string) (name, value str
 }
 
 // metricNames writes what has a spelling of its own.
-var metricNames = strings.NewReplacer("syn received", "SYN-RECEIVED", "time wait", "TIME-WAIT", "syn ack", "SYN,ACK", "bare syns", "bare SYNs", "syns", "SYNs", "rst", "RST", "ttl", "TTL", "mtu", "MTU")
+var metricNames = strings.NewReplacer("syn received", "SYN-RECEIVED", "time wait", "TIME-WAIT", "syn ack", "SYN,ACK", "bare syns", "bare SYNs", "syns", "SYNs", " ack", " ACK", "rst", "RST", "ttl", "TTL", "mtu", "MTU")
 
 // metricNumber writes a whole number with its groups, and three digits of another.
 func metricNumber(v float64) string {

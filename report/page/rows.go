@@ -100,7 +100,7 @@ func (l *ladder) HTML() template.HTML {
 			b.link(anchor, name)
 			if short := l.rules.short[name]; short != "" {
 				b.tag(" ")
-				b.text(short)
+				b.text(strings.TrimPrefix(short, "RFC 9293 ")) // the column's head says it
 			}
 		}
 		for _, m := range r.Marks {
