@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"tcpstate/report/detect"
 	"tcpstate/report/page"
+	"tcpstate/tracker"
 )
 
 // spied is the page as it is filled, before it is drawn.
@@ -130,6 +132,36 @@ ladder 1 10.0.0.1:40002 → 10.0.0.2:81 server closed first, refused, 100 µs
   1 4 0.000100 CLOSED | RST,ACK 0 ack 1 | CLOSED refused [{refused RST,ACK with ack = ISS+1: 10.0.0.2:81 refuses}]
 left The capture could not be read a second time: ladders are drawn from the segments that were kept for the findings, and those of ordinary data are not among them.
 `
+
+// A life of one SYN has a ladder where no case was told of it; a longer one has none.
+func TestPageOfLoneSyn(t *testing.T) {
+	row := pageRow{first: 7, last: 7, packets: 1, roles: tracker.RoleSyn}
+	row.id, row.start, row.close = 3, 1e9, tracker.Unanswered
+	row.ends[0].state = tracker.SynSent
+	end := stamp(time.Unix(5, 0))
+	f := &Final{Summary: &Summary{}}
+	f.Summary.Quality.End = &end
+	w := &pageWriter{html: &html{Env: &Env{}}, f: f, rows: []pageRow{row}, marks: map[uint64][]string{7: {"syn-flood: a SYN"}}}
+	drawn := w.drawTrails([]detect.Ref{row.ref()})
+	if len(drawn) != 1 {
+		t.Fatal("no ladder")
+	}
+	l, bars := &drawn[0].ladder, &drawn[0].bars
+	if len(l.Rows) != 1 || l.Rows[0].Frame != 7 || l.Rows[0].States[0].Name != "SYN-SENT" || l.Rows[0].Marks[0].Text != "a SYN" {
+		t.Errorf("%+v", l)
+	}
+	if len(bars[0]) != 1 || bars[0][0].To-bars[0][0].From != 4e9 {
+		t.Errorf("bars %+v", bars)
+	}
+	w.rows[0].ends[0].state, w.rows[0].ends[0].certainty = tracker.Closed, tracker.Elapsed
+	if x := w.drawTrails([]detect.Ref{row.ref()})[0]; len(x.ladder.Rows) != 2 || x.ladder.Rows[1].States[0].String() != "CLOSED~" || x.bars[0] != nil {
+		t.Errorf("of one that gave up: %+v", x)
+	}
+	w.rows[0].packets = 2
+	if w.drawTrails([]detect.Ref{row.ref()}) != nil {
+		t.Error("a ladder of segments that nobody kept")
+	}
+}
 
 // What --show leaves out is not on the page; ladders of the evidence come with findings.
 func TestPageParts(t *testing.T) {

@@ -192,17 +192,24 @@ func (w *pageWriter) until(end int64) int64 {
 
 // drawTrails draws them from what was kept of them.
 func (w *pageWriter) drawTrails(order []detect.Ref) (drawn []pageLadder) {
-	if w.trails == nil {
-		return nil
+	at := map[detect.Ref]*pageRow{}
+	for i := range w.rows {
+		at[w.rows[i].ref()] = &w.rows[i]
 	}
 	for _, r := range order {
 		if len(drawn) >= pageLadders+pageBars {
 			break
 		}
-		if k := w.trails.cases[r]; k != nil {
-			l, bars := w.trailLadder(&k.c)
-			drawn = append(drawn, pageLadder{ref: r, ladder: l, bars: bars, evident: w.evident[r]})
+		x := pageLadder{ref: r, evident: w.evident[r]}
+		row := at[r]
+		if w.trails != nil && w.trails.cases[r] != nil {
+			x.ladder, x.bars = w.trailLadder(&w.trails.cases[r].c)
+		} else if row != nil && row.lone() {
+			x.ladder, x.bars = w.loneLadder(row)
+		} else {
+			continue
 		}
+		drawn = append(drawn, x)
 	}
 	return drawn
 }

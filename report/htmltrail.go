@@ -72,3 +72,27 @@ func (w *pageWriter) trailLadder(c *tracker.Case) (l page.Ladder, bars [2][]page
 	sameDigits(l.Rows)
 	return l, b.spans(w.until(x.End))
 }
+
+// lone reports whether the life was one SYN: of most such, no case is told, see silence.
+func (r *pageRow) lone() bool {
+	return r.packets == 1 && r.roles == tracker.RoleSyn && !r.midstream
+}
+
+// loneLadder draws it.
+func (w *pageWriter) loneLadder(r *pageRow) (l page.Ladder, bars [2][]page.Span) {
+	life := r.life()
+	var now [2]LadderState
+	for i := range now {
+		now[i].EndState = tracker.EndState{State: r.ends[i].state, Certainty: r.ends[i].certainty}
+	}
+	sent := [2]LadderState{{EndState: tracker.EndState{State: tracker.SynSent}}, {EndState: tracker.EndState{State: tracker.Listen, Certainty: tracker.Presumed}}}
+	l = page.Ladder{ID: recordName(r.ref()), Left: life.Ends[0].Addr.String(), Right: life.Ends[1].Addr.String(), Note: lifeNote(life)}
+	l.Rows = []page.Row{{Frame: r.first, Time: ladderTime(0), States: pageStates(sent), Text: "SYN 0", Marks: pageMarksOf(w.marks[r.first])}}
+	if now[0] != sent[0] { // it gave up, at a time that is not told: there is no bar
+		l.Rows = append(l.Rows, page.Row{Kind: page.Folded, States: pageStates(now), Text: between})
+		return l, bars
+	}
+	b := barPen{start: r.start}
+	b.at(0, sent)
+	return l, b.spans(w.until(life.End))
+}
