@@ -19,6 +19,8 @@ func Markdown(s string) string {
 	for i, r := range s {
 		rest := s[i+utf8.RuneLen(r):]
 		switch {
+		case r == '_' && i > 0 && isWord(s[i-1]) && rest != "" && isWord(rest[0]):
+			b.WriteRune(r) // within a word it is no emphasis: tcp_rfc1337
 		case strings.ContainsRune("&<>|`*_~[]\\$", r):
 			b.WriteString(markdownEntities[r])
 		case r == '@' || r == '#',
@@ -31,6 +33,10 @@ func Markdown(s string) string {
 		}
 	}
 	return b.String()
+}
+
+func isWord(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
 }
 
 var markdownEntities = map[rune]string{
