@@ -69,7 +69,7 @@ func (c *cli) check(f *flags) error {
 func (c *cli) loadPolicy(f *flags) (*policy.Policy, error) {
 	p := policy.Default()
 	if f.check.policy != "" && !f.check.init {
-		text, err := os.ReadFile(f.check.policy)
+		text, err := readText(f.check.policy)
 		if err != nil {
 			return nil, usageError(fmt.Errorf("--policy: %w", err))
 		}
@@ -95,7 +95,7 @@ func readBaseline(f *flags) (*policy.Baseline, error) {
 	if f.check.baseline == "" {
 		return nil, nil
 	}
-	text, err := os.ReadFile(f.check.baseline)
+	text, err := readText(f.check.baseline)
 	if errors.Is(err, os.ErrNotExist) && f.check.update {
 		return nil, nil
 	}
@@ -204,7 +204,7 @@ func (j *court) one(f flags, t *target, alone bool) *judged {
 		x.file.Names = t.paths
 	}
 	// What it complains of comes out in the order of the captures.
-	own := &cli{stdin: j.stdin, stdout: j.stdout, stderr: &x.stderr, env: j.env}
+	own := &cli{stdin: j.stdin, stdout: j.stdout, stderr: &x.stderr, env: j.env, words: j.words}
 	if alone {
 		own.stderr = j.stderr
 	} else {

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"tcpstate/capture"
 	"tcpstate/report"
 	"tcpstate/report/compare"
 	"tcpstate/report/detect"
@@ -51,7 +52,7 @@ func (c *cli) diffSides(f *flags, intr *interrupts) (sides [2]*diffSide) {
 // diffSide reads one of them. f is its own.
 func (c *cli) diffSide(f flags, name string, intr *interrupts) *diffSide {
 	x := &diffSide{}
-	own := &cli{stdin: c.stdin, stdout: c.stdout, stderr: &x.stderr, env: c.env}
+	own := &cli{stdin: c.stdin, stdout: c.stdout, stderr: &x.stderr, env: c.env, words: c.words}
 	err := x.read(own, &f, name, intr)
 	if err == nil {
 		return x
@@ -89,7 +90,12 @@ func (x *diffSide) read(c *cli, f *flags, name string, intr *interrupts) error {
 	if in.r != nil {
 		f.paths, c.stdin = []string{"-"}, in.r
 	}
-	return x.analyse(c, f, name, intr)
+	err = x.analyse(c, f, name, intr)
+	var unread *capture.UnreadableError
+	if errors.As(err, &unread) && unread.Name == "-" {
+		unread.Name = name
+	}
+	return err
 }
 
 // analyse reads a capture to its end.

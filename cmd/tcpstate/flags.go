@@ -218,7 +218,7 @@ func checkInput(f *flags, r *raw, fs *pflag.FlagSet) error {
 		return fmt.Errorf("-f and -F cannot be used together")
 	}
 	if r.filterFile != "" {
-		b, err := os.ReadFile(r.filterFile)
+		b, err := readText(r.filterFile)
 		if err != nil {
 			return fmt.Errorf("-F: %w", err)
 		}

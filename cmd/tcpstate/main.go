@@ -9,8 +9,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"slices"
+	"strings"
 
+	"tcpstate/capture"
 	"tcpstate/report"
 )
 
@@ -30,7 +34,7 @@ func main() {
 
 // run is the whole program but for the exit.
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	c := &cli{stdin: stdin, stdout: stdout, stderr: stderr, env: os.Getenv}
+	c := &cli{stdin: stdin, stdout: stdout, stderr: stderr, env: os.Getenv, words: broken(args)}
 	err := c.main(args)
 	if err == nil {
 		return exitOK
@@ -50,6 +54,7 @@ type cli struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	env            func(string) string
+	words          []string // of the command line, that have a line break in them
 }
 
 // main reads the arguments and does what they say.
@@ -105,9 +110,51 @@ func usageError(err error) error {
 }
 
 // complain writes one message to standard error. What it quotes may come from
-// the network or from file names: each line is made printable.
+// the network or from file names: each line is made printable, and no line ends within
+// a name.
 func (c *cli) complain(format string, a ...any) {
-	fmt.Fprintln(c.stderr, printableLines("tcpstate: "+fmt.Sprintf(format, a...)))
+	names := slices.Clone(c.words)
+	for _, x := range a {
+		if err, ok := x.(error); ok {
+			names = append(names, broken(namesIn(err))...)
+		}
+	}
+	s := fmt.Sprintf(format, a...)
+	for _, n := range names {
+		s = strings.ReplaceAll(s, n, report.Printable(n))
+	}
+	fmt.Fprintln(c.stderr, printableLines("tcpstate: "+s))
+}
+
+// broken are those of the words, and of the values behind a = in them, that have a line
+// break in them.
+func broken(words []string) (l []string) {
+	for _, w := range words {
+		if _, value, ok := strings.Cut(w, "="); ok && strings.Contains(value, "\n") {
+			l = append(l, value)
+		}
+		if strings.Contains(w, "\n") {
+			l = append(l, w)
+		}
+	}
+	return l
+}
+
+// namesIn are the names of files that an error quotes.
+func namesIn(err error) (l []string) {
+	var path *fs.PathError
+	var link *os.LinkError
+	var unread *capture.UnreadableError
+	if errors.As(err, &path) {
+		l = append(l, path.Path)
+	}
+	if errors.As(err, &link) {
+		l = append(l, link.Old, link.New)
+	}
+	if errors.As(err, &unread) {
+		l = append(l, unread.Name)
+	}
+	return l
 }
 
 func printableLines(s string) string {

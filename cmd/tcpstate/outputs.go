@@ -143,6 +143,10 @@ func formatNames() string {
 	return strings.Join(l, ", ")
 }
 
+// longestName is how much of a file's name goes into that of the temporary one beside it:
+// file systems take 255 octets, and a character has four at the most.
+const longestName = 60
+
 // outputFile is a file that appears under its name once it is complete.
 type outputFile struct {
 	*os.File
@@ -164,7 +168,7 @@ func createOutput(name string) (*outputFile, error) {
 		}
 	}
 	for range 100 {
-		tmp := filepath.Join(filepath.Dir(name), fmt.Sprintf(".%s.%08x", filepath.Base(name), rand.Uint32()))
+		tmp := filepath.Join(filepath.Dir(name), fmt.Sprintf(".%.*s.%08x", longestName, filepath.Base(name), rand.Uint32()))
 		f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, perm)
 		if !errors.Is(err, fs.ErrExist) {
 			var pe *fs.PathError

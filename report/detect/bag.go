@@ -79,7 +79,7 @@ type Bag[K comparable, V any] struct {
 	kept   []kept
 	n      int
 	most   int // connections; 0 for maxItems
-	// Lost counts what belonged to subjects that had no room.
+	// Lost counts what belonged to subjects that had no room; CaptureQuality tells of it.
 	Lost int
 	// words makes the proof of a connection at the end, where its V says enough.
 	words func(key K, it *Item[V]) []Proof
@@ -263,6 +263,8 @@ func provenOf(n int) bool {
 // are left out.
 func (b *Bag[K, V]) Groups(x *Context) []*Group[K, V] {
 	gone := x.swallows[x.current.ID]
+	x.crowded(b.Lost)
+	b.Lost = 0
 	if b.note != nil {
 		b.unfold(gone)
 	}

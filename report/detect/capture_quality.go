@@ -3,6 +3,7 @@ package detect
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -50,6 +51,7 @@ const maxSaid = 3
 
 // raise tells of them.
 func (q *quality) raise(x *Context) {
+	q.crowded(x)
 	if len(q.items) == 0 {
 		return
 	}
@@ -90,6 +92,35 @@ func (q *quality) raise(x *Context) {
 		f.Wireshark = q.items[0].shows
 	}
 	x.Raise(f)
+}
+
+// crowded tells of what there was no room for. It is told of first: the findings are many
+// already, and yet not all.
+func (q *quality) crowded(x *Context) {
+	const advice = "Look at a part of the capture at a time: --since and --until, or a filter by host or port."
+	if n := x.engine.shared.services.beyond; n > 0 {
+		q.metrics = append(q.metrics, Metric{"beyond_services", float64(n)})
+		q.items = slices.Insert(q.items, 0, item{flaw: flaws, shows: "tcp", advice: advice,
+			says: fmt.Sprintf("%d servers' ports are as many as findings are judged by: %s to others.", maxServices, were(n, "connection"))})
+	}
+	n := 0
+	for _, k := range x.lost {
+		n += k
+	}
+	if n > 0 {
+		q.metrics = append(q.metrics, Metric{"beyond_subjects", float64(n)})
+		q.items = slices.Insert(q.items, 0, item{flaw: flaws, shows: "tcp", advice: advice,
+			says: fmt.Sprintf("%d subjects are as many as are held of each finding: %s of others, and not looked at (%s).", maxGroups,
+				were(n, "connection"), strings.Join(slices.Sorted(maps.Keys(x.lost)), ", "))})
+	}
+}
+
+// were is "1 connection was", "2 connections were".
+func were(n int, one string) string {
+	if n == 1 {
+		return plural(n, one) + " was"
+	}
+	return plural(n, one) + " were"
 }
 
 func rank(guilty Doubt) int {

@@ -131,6 +131,7 @@ type Context struct {
 	raised    []*Finding
 	bySubject map[string]map[string]*Finding // the first that was raised, of the ids that were asked for
 	swallows  map[string]*refSet             // by the id of whom it is taken from
+	lost      map[string]int                 // by id: what its detector had no room for
 }
 
 // Start and End are the times of the capture's first and last packet.
@@ -142,6 +143,18 @@ func (x *Context) End() int64 { return x.Stats.Last }
 // Swallowed reports whether another finding tells of the connection in place
 // of the detector's own.
 func (x *Context) Swallowed(r Ref) bool { return x.swallows[x.current.ID].has(r) }
+
+// crowded notes that the detector that is being asked had no room for so many connections,
+// or events of them, of further subjects.
+func (x *Context) crowded(n int) {
+	if n == 0 {
+		return
+	}
+	if x.lost == nil {
+		x.lost = map[string]int{}
+	}
+	x.lost[x.current.ID] += n
+}
 
 // Raise takes a finding of the detector that is being asked. Subject, Count,
 // First, Last and Evidence come from Group.Finding; ID and, where they are left

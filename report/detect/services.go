@@ -51,6 +51,7 @@ type services struct {
 	enough  int                 // how many make them coarser; 0 for maxParts
 	ttls    map[uint64]ttlRange // by host; nil until they are asked for
 	accepts bool                // somebody asks for moments.Accepted
+	beyond  int                 // connections of services that had no room
 }
 
 const (
@@ -74,6 +75,7 @@ func (s *services) of(host uint64, a *listener) uint32 {
 	}
 	i := s.index.at(withPort(host, a.port))
 	if i == nil {
+		s.beyond++
 		return 0
 	}
 	if *i == 0 {

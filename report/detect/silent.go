@@ -144,7 +144,7 @@ func (t *table[V]) touch(key uint64) uint64 {
 	if len(t.slots) == 0 {
 		return 0
 	}
-	return t.slots[place(key, len(t.slots))].key
+	return t.slots[seat(key, len(t.slots))].key
 }
 
 func (w *flood) silents(lives []slip) {

@@ -2,8 +2,10 @@ package detect
 
 import (
 	"encoding/binary"
+	"hash/maphash"
 	"math/bits"
 	"net/netip"
+	"strconv"
 )
 
 // What is counted of hosts and endpoints is kept in tables without pointers, by
@@ -68,7 +70,28 @@ type slot[V any] struct {
 	v    V
 }
 
-// place is the slot where the search for a key begins, of a power of two.
+// seeds make the slots of keys others in each process, so that nobody can prepare
+// addresses and ports that fall on one.
+var seeds = randomSeeds()
+
+func randomSeeds() (s [4]uint64) {
+	seed := maphash.MakeSeed()
+	for i := range s {
+		s[i] = maphash.String(seed, strconv.Itoa(i)) | 1
+	}
+	return s
+}
+
+// seat is the slot where the search for a key begins, of a power of two.
+func seat(key uint64, slots int) int {
+	hi, lo := bits.Mul64(key^seeds[0], seeds[1])
+	hi, lo = bits.Mul64(hi^lo^seeds[2], seeds[3])
+	return int((hi ^ lo) >> (64 - bits.TrailingZeros(uint(slots))))
+}
+
+// place is where a key belongs, of a power of two, in what does not grow and has so
+// many places for each: whoever fills one only pushes out what he counted himself. It is the
+// same in each process, for what is pushed out is missing in the report.
 func place(key uint64, slots int) int {
 	key ^= key >> 29
 	return int(key * 0x9e3779b97f4a7c15 >> (64 - bits.TrailingZeros(uint(slots))))
@@ -87,7 +110,7 @@ func (t *table[V]) find(key uint64) *V {
 
 // look returns the slot that a key has or would have.
 func (t *table[V]) look(key uint64) *slot[V] {
-	for i := place(key, len(t.slots)); ; i = (i + 1) & (len(t.slots) - 1) {
+	for i := seat(key, len(t.slots)); ; i = (i + 1) & (len(t.slots) - 1) {
 		if s := &t.slots[i]; !s.used || s.key == key {
 			return s
 		}

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// A signal at any moment of a run over a slow pipe or a large file ends in a report or in
+// nothing, with one line at the most, and leaves no file that is not complete.
+func TestSignalAtAnyMoment(t *testing.T) {
+	exe := program(t, "tcpstate")
+	small, err := os.ReadFile(leak)
+	if err != nil {
+		t.Fatal(err)
+	}
+	big := filepath.Join(t.TempDir(), "big.pcap")
+	if err := os.WriteFile(big, manySYNs(60_000), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	points := 20
+	if testing.Short() {
+		points = 4
+	}
+	ways := [][]string{{"-o", "ndjson=OUT", "-o", "table"}, {"explain", "-o", "html=OUT", "-o", "table"}, {"at", "end", "-o", "json=OUT", "-o", "table"},
+		{"check", "-o", "json=OUT", "-o", "table"}, {"diff", leak, "-o", "json=OUT", "-o", "table"}}
+	for w, how := range ways {
+		ended, interrupted := 0, 0
+		for i := range points {
+			sig := []syscall.Signal{syscall.SIGINT, syscall.SIGTERM}[(i+w)%2]
+			dir := t.TempDir()
+			in := "-"
+			if i%2 == 1 {
+				in = big
+			}
+			c := exec.Command(exe, into(how, filepath.Join(dir, "x"), in)...)
+			var stdout, stderr bytes.Buffer
+			c.Stdout, c.Stderr = &stdout, &stderr
+			var stdin io.WriteCloser
+			if in == "-" {
+				if stdin, err = c.StdinPipe(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := c.Start(); err != nil {
+				t.Fatal(err)
+			}
+			dog := time.AfterFunc(time.Minute, func() { c.Process.Kill() })
+			if stdin != nil {
+				stdin.Write(small[:len(small)*i/points])
+			}
+			time.Sleep(time.Duration(i) * 15 * time.Millisecond) // chooses the moment, and decides nothing
+			c.Process.Signal(sig)
+			err := c.Wait()
+			dog.Stop()
+			if stdin != nil {
+				stdin.Close()
+			}
+			var x *exec.ExitError
+			if err != nil && !errors.As(err, &x) {
+				t.Fatal(err)
+			}
+			status := c.ProcessState.Sys().(syscall.WaitStatus)
+			what := "tcpstate " + strings.Join(how, " ") + " on " + filepath.Base(in)
+			l, there := left(t, dir, "x")
+			switch {
+			case status.Signaled() && status.Signal() == sig && stdout.Len() == 0 && len(l) == 0:
+				continue // before it had begun: it does what any program does
+			case status.Signaled():
+				t.Errorf("%s, moment %d: ended by %s, leaves %v", what, i, status.Signal(), l)
+				continue
+			}
+			switch code := status.ExitStatus(); {
+			case code == exitInterrupted:
+				interrupted++
+			case code == exitOK && in == big, code == exitFindings && in == big:
+				ended++
+			default:
+				t.Errorf("%s, moment %d: exit status %d: %s", what, i, code, &stderr)
+			}
+			if n := strings.Count(stderr.String(), "\n"); n > 1 {
+				t.Errorf("%s, moment %d: %d lines on standard error:\n%s", what, i, n, &stderr)
+			}
+			if len(l) > 1 || len(l) == 1 && !there {
+				t.Errorf("%s, moment %d: leaves %v", what, i, l)
+			}
+			if there {
+				b, _ := os.ReadFile(filepath.Join(dir, "x"))
+				if whole := bytes.TrimSpace(b); len(whole) == 0 || whole[len(whole)-1] != '}' && !bytes.HasSuffix(whole, []byte("</html>")) {
+					t.Errorf("%s, moment %d: a file that ends in %q", what, i, whole[max(0, len(whole)-60):])
+				}
+			}
+		}
+		if interrupted == 0 {
+			t.Errorf("tcpstate %v: none of %d was interrupted (%d ended): nothing is tried", how, points, ended)
+		}
+	}
+}
+
+// manySYNs is a pcap file of so many connections of which nothing but the SYN is there.
+func manySYNs(n int) []byte {
+	b := pcapHeader(0xa1b2c3d4, 65535, 101)
+	for i := range n {
+		p := packet4(6, header(5))
+		p[13], p[14], p[15] = byte(i>>16), byte(i>>8), byte(i)
+		b = pcapRecord(b, uint32(1_700_000_000+i/1000), uint32(len(p)), uint32(len(p)), p)
+	}
+	return b
+}
