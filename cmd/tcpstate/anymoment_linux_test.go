@@ -114,3 +114,21 @@ func manySYNs(n int) []byte {
 	}
 	return b
 }
+
+// Tables are seeded in each process; what is reported is the same in all of them.
+func TestSameBytesInEveryProcess(t *testing.T) {
+	exe := program(t, "tcpstate")
+	var first []byte
+	for range 3 {
+		c := exec.Command(exe, "check", "-o", "json", "--fail-on", "never", pcaps)
+		out, err := c.Output()
+		if x := (*exec.ExitError)(nil); err != nil && !errors.As(err, &x) || len(out) < 10_000 {
+			t.Fatalf("%v, %d octets", err, len(out))
+		}
+		if first == nil {
+			first = out
+		} else if !bytes.Equal(first, out) {
+			t.Fatal("another process reports differently:\n" + firstDifference(string(out), string(first)))
+		}
+	}
+}

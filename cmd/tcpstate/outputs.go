@@ -181,18 +181,39 @@ func createOutput(name string) (*outputFile, error) {
 	return nil, fmt.Errorf("%s: no name for a temporary file beside it", name)
 }
 
+// Write and WriteString are those of the file, whose errors have the name that the user knows.
+func (o *outputFile) Write(b []byte) (int, error) {
+	n, err := o.File.Write(b)
+	return n, o.named(err)
+}
+
+func (o *outputFile) WriteString(s string) (int, error) { return o.Write([]byte(s)) }
+
+func (o *outputFile) named(err error) error {
+	var pe *fs.PathError
+	var le *os.LinkError
+	switch {
+	case o.name == "":
+	case errors.As(err, &pe):
+		pe.Path = o.name
+	case errors.As(err, &le):
+		return &fs.PathError{Op: "write", Path: o.name, Err: le.Err}
+	}
+	return err
+}
+
 // commit closes the file and puts it into its place.
 func (o *outputFile) commit() error {
 	if err := o.Close(); err != nil {
 		o.discard()
-		return err
+		return o.named(err)
 	}
 	if o.name == "" {
 		return nil
 	}
 	if err := os.Rename(o.File.Name(), o.name); err != nil {
 		o.discard()
-		return err
+		return o.named(err)
 	}
 	return nil
 }

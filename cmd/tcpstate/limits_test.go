@@ -1,0 +1,96 @@
+package main
+
+import (
+	"bytes"
+	"encoding/binary"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// servers are so many connections of one client to as many servers' ports, refused if asked.
+func servers(n int, refused bool) []byte {
+	b := pcapHeader(0xa1b2c3d4, 65535, 101)
+	for i := range n {
+		p := packet4(6, header(5))
+		p[17], p[18], p[19] = byte(i>>16), byte(i>>8), byte(i)
+		sec := uint32(1_700_000_000 + i/1000)
+		b = pcapRecord(b, sec, uint32(len(p)), uint32(len(p)), p)
+		if !refused {
+			continue
+		}
+		r := slices.Clone(p)
+		copy(r[12:16], p[16:20])
+		copy(r[16:20], p[12:16])
+		tcp := r[20:]
+		copy(tcp[0:2], p[22:24])
+		copy(tcp[2:4], p[20:22])
+		binary.BigEndian.PutUint32(tcp[4:], 0)
+		binary.BigEndian.PutUint32(tcp[8:], 2)
+		tcp[13] = 0x14 // RST, ACK
+		b = pcapRecord(b, sec, uint32(len(r)), uint32(len(r)), r)
+	}
+	return b
+}
+
+// firstFragments are so many datagrams of which nothing but a beginning comes.
+func firstFragments(n int) []byte {
+	b := pcapHeader(0xa1b2c3d4, 65535, 101)
+	for i := range n {
+		p := packet4(6, append(header(5), make([]byte, 12)...))
+		binary.BigEndian.PutUint16(p[4:], uint16(i))
+		p[6] = 0x20 // more fragments
+		b = pcapRecord(b, 1_700_000_000, uint32(len(p)), uint32(len(p)), p)
+	}
+	return b
+}
+
+// Where a bound bites, the output says so in these words.
+func TestBoundsAreSaid(t *testing.T) {
+	leaking := func() []byte {
+		b := output(t, exitOK, nil, "-w", "-", leak)
+		return b
+	}
+	for _, x := range []struct {
+		name string
+		args []string
+		file func() []byte
+		exit int
+		says string
+	}{
+		{"packets inside packets", []string{"-o", "json"}, func() []byte {
+			return framesOf(101, nested(4000, packet4(6, header(5)), func(p []byte) []byte { return packet4(4, p) }))
+		}, exitOK, `"tunnel-depth":1`},
+		{"IPv6 headers", []string{"-o", "json"}, func() []byte {
+			return framesOf(101, packet6(0, bytes.Repeat([]byte{60, 0, 1, 4, 0, 0, 0, 0}, 100)))
+		}, exitOK, `"too-many-headers":1`},
+		{"datagrams in fragments", []string{"-o", "json"}, func() []byte { return firstFragments(5000) }, exitOK, `"fragment-limit":904`},
+		{"fragments that never end", []string{"-o", "json"}, func() []byte { return firstFragments(7) }, exitOK, `"fragment-incomplete":7`},
+		{"interfaces", []string{"-o", "json"}, func() []byte {
+			return sectionOf(func(w *ngWriter) {
+				w.iface(1)
+				one := slices.Clone(w.b[28:])
+				w.b = append(w.b, bytes.Repeat(one, 70_000)...)
+			})
+		}, exitDamaged, "too-many-interfaces"},
+		{"records", []string{"-o", "json"}, func() []byte { return pcapRecord(pcapHeader(0xa1b2c3d4, 65535, 1), 0, 1<<30, 66, nil) }, exitDamaged, "record-too-large"},
+		{"blocks", []string{"-o", "json"}, func() []byte {
+			return sectionOf(func(w *ngWriter) { w.b = append(w.b, rawBlock(99, 1<<30, 0, nil)...) })
+		}, exitDamaged, "bad-block-length"},
+		{"connections", []string{"--max-connections", "10"}, leaking, exitOK, "evicted: "},
+		{"memory", []string{"--max-memory", "32MiB", "--workers", "1", "-o", "json", "--show", "summary"}, func() []byte { return manySYNs(1_000_000) }, exitOK, `"folded":[1-9]`},
+		{"rows", []string{"--show", "connections", "--limit", "3"}, leaking, exitOK, " more"},
+		{"evidence", []string{"--show", "findings"}, leaking, exitOK, " more"},
+		{"servers that findings are judged by", []string{"-o", "json", "--show", "findings"}, func() []byte { return servers(33_000, true) }, exitOK,
+			"32768 servers' ports are as many as findings are judged by: 232 connections were to others."},
+		{"services", []string{"-o", "json", "--show", "services"}, func() []byte { return servers(66_000, true) }, exitOK, `"others"`},
+	} {
+		var stdout, stderr bytes.Buffer
+		code := run(append(slices.Clone(x.args), "-"), bytes.NewReader(x.file()), &stdout, &stderr)
+		said := strings.Join(strings.Fields(stdout.String()+stderr.String()), " ")
+		if code != x.exit || !regexp.MustCompile(strings.TrimSpace(x.says)).MatchString(said) {
+			t.Errorf("%s: exit status %d, and no %q:\n%.3000s", x.name, code, x.says, said)
+		}
+	}
+}
