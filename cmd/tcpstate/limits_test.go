@@ -79,7 +79,7 @@ func TestBoundsAreSaid(t *testing.T) {
 			return sectionOf(func(w *ngWriter) { w.b = append(w.b, rawBlock(99, 1<<30, 0, nil)...) })
 		}, exitDamaged, "bad-block-length"},
 		{"connections", []string{"--max-connections", "10"}, leaking, exitOK, "evicted: "},
-		{"memory", []string{"--max-memory", "32MiB", "--workers", "1", "-o", "json", "--show", "summary"}, func() []byte { return manySYNs(1_000_000) }, exitOK, `"folded":[1-9]`},
+		{"memory", []string{"--max-memory", "32MiB", "--workers", "1", "-o", "json", "--show", "summary"}, func() []byte { return manySYNs(1_000_000) }, exitOK, `"evicted":[1-9]`},
 		{"rows", []string{"--show", "connections", "--limit", "3"}, leaking, exitOK, " more"},
 		{"evidence", []string{"--show", "findings"}, leaking, exitOK, " more"},
 		{"servers that findings are judged by", []string{"-o", "json", "--show", "findings"}, func() []byte { return servers(33_000, true) }, exitOK,
