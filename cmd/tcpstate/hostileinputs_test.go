@@ -49,6 +49,13 @@ func TestFileChangesBetweenReadings(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// So little that all of it is read at once, when it is opened.
+	for _, end := range recordEnds(whole) {
+		if end > 50_000 {
+			whole = whole[:end]
+			break
+		}
+	}
 	for _, x := range tampering {
 		for _, how := range [][]string{{"explain", "-o", "html=OUT"}, {"explain", "--stream", "0"}, {"-o", "html=OUT"}, {"-w", "OUT", "--stream", "0"}} {
 			dir := t.TempDir()
