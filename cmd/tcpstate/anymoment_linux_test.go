@@ -104,17 +104,6 @@ func TestSignalAtAnyMoment(t *testing.T) {
 	}
 }
 
-// manySYNs is a pcap file of so many connections of which nothing but the SYN is there.
-func manySYNs(n int) []byte {
-	b := pcapHeader(0xa1b2c3d4, 65535, 101)
-	for i := range n {
-		p := packet4(6, header(5))
-		p[13], p[14], p[15] = byte(i>>16), byte(i>>8), byte(i)
-		b = pcapRecord(b, uint32(1_700_000_000+i/1000), uint32(len(p)), uint32(len(p)), p)
-	}
-	return b
-}
-
 // Tables are seeded in each process; what is reported is the same in all of them.
 func TestSameBytesInEveryProcess(t *testing.T) {
 	exe := program(t, "tcpstate")
