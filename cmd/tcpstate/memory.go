@@ -33,6 +33,8 @@ func sparing(maxMemory, limit int64) (end func()) {
 	if maxMemory > 0 {
 		often, from = boundPercent, min(spareFrom, maxMemory)
 	}
+	// Where the process has worked before, what that left behind is no reason for a round.
+	from = max(from, granted()+from/2)
 	percent, before := debug.SetGCPercent(-1), debug.SetMemoryLimit(from)
 	var mu sync.Mutex
 	over := false
@@ -57,6 +59,13 @@ func sparing(maxMemory, limit int64) (end func()) {
 		debug.SetGCPercent(percent)
 		debug.SetMemoryLimit(before)
 	}
+}
+
+// granted is what the runtime has of the system, as debug.SetMemoryLimit counts it.
+func granted() int64 {
+	m := []metrics.Sample{{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}}
+	metrics.Read(m)
+	return int64(m[0].Value.Uint64() - m[1].Value.Uint64())
 }
 
 // keeper keeps a live capture below its bound for ever. The collector works the harder the
