@@ -388,8 +388,14 @@ func TestWatchForeignSys(t *testing.T) {
 		return
 	}
 	pair(t)
-	if w := newWatch("far"); w == nil || w.drops[0] == nil || w.look() != LinkUp {
+	w := newWatch("far")
+	if w == nil || w.drops[0] == nil {
 		t.Fatalf("%+v", w)
+	}
+	for patience := time.Now().Add(10 * time.Second); w.look() != LinkUp; time.Sleep(time.Millisecond) {
+		if time.Now().After(patience) {
+			t.Fatalf("%+v", w) // a new pair takes a moment until it has its carrier
+		}
 	}
 	done := make(chan *watch)
 	go func() {
@@ -404,7 +410,7 @@ func TestWatchForeignSys(t *testing.T) {
 		}
 		done <- newWatch("far")
 	}()
-	w := <-done
+	w = <-done
 	if w == nil || w.drops[0] != nil || w.look() != LinkDown {
 		t.Fatalf("%+v", w)
 	}
