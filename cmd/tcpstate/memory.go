@@ -25,16 +25,22 @@ const (
 	spareFrom = 32 << 20
 )
 
+// ownsProcess: the process does nothing but one analysis, so that its collector may be
+// set to suit that. Tests that make many in one process say otherwise: above spareFrom each
+// would begin with rounds of its own.
+var ownsProcess = true
+
 // sparing has the garbage collector work as suits an analysis, whose lives take at most
 // maxMemory if that is not 0. In the end the runtime is to have at most so many octets as
 // limit says, if that is not 0. It returns what ends that.
 func sparing(maxMemory, limit int64) (end func()) {
+	if !ownsProcess {
+		return func() {}
+	}
 	often, from := sparePercent, int64(spareFrom)
 	if maxMemory > 0 {
 		often, from = boundPercent, min(spareFrom, maxMemory)
 	}
-	// Where the process has worked before, what that left behind is no reason for a round.
-	from = max(from, granted()+from/2)
 	percent, before := debug.SetGCPercent(-1), debug.SetMemoryLimit(from)
 	var mu sync.Mutex
 	over := false
@@ -59,13 +65,6 @@ func sparing(maxMemory, limit int64) (end func()) {
 		debug.SetGCPercent(percent)
 		debug.SetMemoryLimit(before)
 	}
-}
-
-// granted is what the runtime has of the system, as debug.SetMemoryLimit counts it.
-func granted() int64 {
-	m := []metrics.Sample{{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}}
-	metrics.Read(m)
-	return int64(m[0].Value.Uint64() - m[1].Value.Uint64())
 }
 
 // keeper keeps a live capture below its bound for ever. The collector works the harder the

@@ -20,7 +20,11 @@ import (
 var update = flag.Bool("update", false, "rewrite the expected outputs in testdata/script")
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"tcpstate": main})
+	ownsProcess = false
+	testscript.Main(m, map[string]func(){"tcpstate": func() {
+		ownsProcess = true
+		main()
+	}})
 }
 
 // TestScripts runs testdata/script through the program as it is built. The

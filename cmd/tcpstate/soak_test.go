@@ -61,6 +61,7 @@ func soak(t *testing.T, src traffic, look time.Duration, args ...string) (out so
 	for _, o := range f.outputs {
 		opts.Outputs = append(opts.Outputs, report.Output{Format: o.format, Parts: o.parts, W: io.Discard})
 	}
+	spares(t)
 	keeps := keep(f.tracker.MaxMemory)
 	runtime.GC()
 	defer sparing(f.tracker.MaxMemory, keeps.limit+src.weight())()
