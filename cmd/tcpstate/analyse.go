@@ -205,6 +205,7 @@ func (c *cli) follow(f *flags, src capture.Source, r *report.Report, intr *inter
 	}
 	bar.done()
 	rd.quit()
+	e.interrupted = e.interrupted || intr.cameFor(f)
 	if e.err == io.EOF {
 		e.err = nil
 	}

@@ -116,6 +116,7 @@ func (a *instantReader) read(c *cli, f *flags, src capture.Source, intr *interru
 	}
 	bar.done()
 	rd.quit()
+	e.interrupted = e.interrupted || intr.cameFor(f)
 	if !a.reached {
 		a.r.Look(a.t)
 	}

@@ -3,15 +3,12 @@ package main
 import (
 	"bytes"
 	"encoding/binary"
-	"io"
 	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -162,17 +159,7 @@ func TestAtStopsReading(t *testing.T) {
 
 // An interrupt before the instant has come tells what is known.
 func TestAtInterrupted(t *testing.T) {
-	b, err := os.ReadFile(leak)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r, w := io.Pipe()
-	defer w.Close()
-	go func() {
-		w.Write(b)
-		time.Sleep(200 * time.Millisecond)
-		syscall.Kill(os.Getpid(), syscall.SIGINT)
-	}()
+	r := interruptedPipe(t, leak)
 	var stdout, stderr bytes.Buffer
 	if code := run([]string{"at", "+1h", "-"}, r, &stdout, &stderr); code != exitInterrupted || stderr.Len() > 0 {
 		t.Errorf("exit status %d: %s", code, &stderr)

@@ -72,17 +72,7 @@ func TestDiffNamesDamagedPipes(t *testing.T) {
 
 // An interrupt while one side comes through a pipe compares what has come, and says so.
 func TestDiffInterrupted(t *testing.T) {
-	capture, err := os.ReadFile(leak)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r, w := io.Pipe()
-	defer w.Close()
-	go func() {
-		w.Write(capture)
-		w.Write(nil) // all of it was taken
-		syscall.Kill(os.Getpid(), syscall.SIGINT)
-	}()
+	r := interruptedPipe(t, leak)
 	var stdout, stderr bytes.Buffer
 	code := run([]string{"diff", leak, "-"}, r, &stdout, &stderr)
 	if code != exitInterrupted || !strings.Contains(stdout.String(), "\nwarning: NEW was not read to its end\n") || !strings.Contains(stdout.String(), "\nFindings: no difference\n") {

@@ -17,17 +17,7 @@ import (
 
 // An interrupt of the first reading draws what has come so far, and says that it is not all.
 func TestExplainInterrupted(t *testing.T) {
-	b, err := os.ReadFile(leak)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r, w := io.Pipe()
-	defer w.Close()
-	go func() {
-		w.Write(b)
-		time.Sleep(200 * time.Millisecond)
-		syscall.Kill(os.Getpid(), syscall.SIGINT)
-	}()
+	r := interruptedPipe(t, leak)
 	var stdout, stderr bytes.Buffer
 	if code := run([]string{"explain", "--stream", "0", "-q", "-"}, r, &stdout, &stderr); code != exitInterrupted || stderr.Len() > 0 {
 		t.Errorf("exit status %d: %s", code, &stderr)

@@ -123,3 +123,21 @@ func TestEndable(t *testing.T) {
 type readerFunc func([]byte) (int, error)
 
 func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
+
+// interruptedPipe gives a capture and does not end; when all of it was taken, the process
+// is interrupted.
+func interruptedPipe(t *testing.T, file string) io.Reader {
+	t.Helper()
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, w := io.Pipe()
+	t.Cleanup(func() { w.Close() })
+	go func() {
+		w.Write(b)
+		w.Write(nil) // returns when a reader asks for more
+		syscall.Kill(os.Getpid(), syscall.SIGINT)
+	}()
+	return r
+}

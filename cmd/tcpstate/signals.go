@@ -38,6 +38,17 @@ func watchSignals() *interrupts {
 	return i
 }
 
+// cameFor reports whether a signal came that ended a pipe by itself (endable): the end may
+// be seen before c is.
+func (i *interrupts) cameFor(f *flags) bool {
+	select {
+	case <-i.ended:
+		return f.waits()
+	default:
+		return false
+	}
+}
+
 // sameSignal is how long after a signal another is taken for the same.
 const sameSignal = 300 * time.Millisecond
 
