@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"testing"
@@ -21,8 +22,12 @@ var update = flag.Bool("update", false, "rewrite the expected outputs in testdat
 
 func TestMain(m *testing.M) {
 	ownsProcess = false
+	// Most tests are many short runs, each of which begins with tables of some MiB: with the
+	// collector's own choice half of their time is its rounds through next to nothing.
+	debug.SetGCPercent(800)
 	testscript.Main(m, map[string]func(){"tcpstate": func() {
 		ownsProcess = true
+		debug.SetGCPercent(100)
 		main()
 	}})
 }
