@@ -107,6 +107,8 @@ func TestUnreadable(t *testing.T) {
 		{write("xz", []byte("\xfd7zXZ\x00\x00\x04")), "xz"},
 		{write("zip", []byte("PK\x03\x04....")), "zip"},
 		{write("odd", []byte{1, 2, 3}), "010203"},
+		{write("gzip-gzip", gz(gz(pcapFile(1)))), "gzip data that is gzip data again"},
+		{write("gzip-zstd", gz([]byte{0x53, 0x2a, 0x4d, 0x18, 1, 0, 0, 0, 9})), "gzip data that is zstd data again"},
 		{write("pcap-head", pcapFile(1)[:20]), "cut short inside the pcap file header"},
 		{write("pcap-version", b), "version"},
 		{write("ng-head", ng{}.section()[:10]), "cut short inside the pcapng section header"},

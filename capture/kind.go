@@ -61,6 +61,9 @@ func looksLike(b []byte) string {
 			return s.name
 		}
 	}
+	if len(b) >= 4 && b[0]&^15 == 0x50 && string(b[1:4]) == "\x2a\x4d\x18" { // RFC 8878 section 3.1.2
+		return "zstd data again, begun by a skippable frame (decompress it first)"
+	}
 	if len(b) >= 262 && string(b[257:262]) == "ustar" {
 		return "a tar archive"
 	}

@@ -118,7 +118,7 @@ func (w *pageWriter) quality() (l []string) {
 	for _, k := range s.Skipped {
 		add(k.N, "%s not analysed: %s.", were(k.N, "packet"), bounded(k.Name))
 	}
-	add(q.Copies, "%s seen twice, and counted once.", were(q.Copies, "segment"))
+	add(q.Copies, "%s seen twice, as mirror ports and the interface any show them: the copies count as packets, and prove nothing.", were(q.Copies, "segment"))
 	add(q.TimeBack, "%s dated before the one before.", were(q.TimeBack, "packet"))
 	add(q.Midstream, "%s begun before the capture: how was not seen, and less is certain.", were(q.Midstream, "connection"))
 	add(s.Folded, "%s counted without a record, to keep within the memory allowed.", were(s.Folded, "connection"))

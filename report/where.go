@@ -35,7 +35,8 @@ type Where struct {
 type whereEnv Record
 
 // ExprError is an expression that does not compile. Its text points at the
-// place with a caret on a line of its own.
+// place with a caret on a line of its own, and is fit for a terminal: what a library
+// says of an expression quotes parts of it.
 type ExprError struct {
 	Expr         string
 	Reason       string
@@ -43,12 +44,19 @@ type ExprError struct {
 }
 
 func (e *ExprError) Error() string {
+	reason := Printable(e.Reason)
 	if e.Line == 0 {
-		return e.Reason
+		return reason
 	}
-	line := strings.Split(e.Expr, "\n")[e.Line-1]
-	line = Printable(strings.ReplaceAll(line, "\t", " "))
-	return fmt.Sprintf("%s\n  %s\n  %s^", e.Reason, line, strings.Repeat(" ", e.Column-1))
+	line := strings.ReplaceAll(strings.Split(e.Expr, "\n")[e.Line-1], "\t", " ")
+	before := line // of what the caret points at
+	for i := range line {
+		if utf8.RuneCountInString(line[:i]) == e.Column-1 {
+			before = line[:i]
+			break
+		}
+	}
+	return fmt.Sprintf("%s\n  %s\n  %s^", reason, Printable(line), strings.Repeat(" ", utf8.RuneCountInString(Printable(before))))
 }
 
 // plain replaces the names of Go types in a message. What the message quotes

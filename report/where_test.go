@@ -48,6 +48,23 @@ func TestWhereMessages(t *testing.T) {
 	}
 }
 
+// The caret stands below the place, also where what is before it is longer on a terminal than
+// in the expression, and no part of an expression controls the terminal.
+func TestWherePointsAtThePlace(t *testing.T) {
+	for src, want := range map[string]string{
+		`id == nonsense`:            "\n  id == nonsense\n        ^",
+		"\"\x1b[2J\" == nonsense":   "\n  \"\\x1b[2J\" == nonsense\n               ^",
+		"\"\u6f22\"\t== nonsense":   "\n  \"\u6f22\" == nonsense\n         ^",
+		"id ==\n\tnonsense":         "\n   nonsense\n   ^",
+		"true matches \"(\x1b[2J\"": "",
+	} {
+		_, err := ParseWhere(src)
+		if err == nil || !strings.HasSuffix(err.Error(), want) || strings.Contains(err.Error(), "\x1b") {
+			t.Errorf("%q: %q, want %q", src, err, want)
+		}
+	}
+}
+
 // What is written too deep or too long is refused.
 func TestWhereLimits(t *testing.T) {
 	for _, src := range []string{strings.Repeat("(", 10_000_000), strings.Repeat("!", MaxExpr) + "true", strings.Repeat("[", MaxExpr), "1" + strings.Repeat(" or 1", 15_000)} {
