@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -117,6 +118,35 @@ func TestEndable(t *testing.T) {
 	boom := errors.New("boom")
 	if _, err := io.ReadAll(&endable{r: readerFunc(func([]byte) (int, error) { return 0, boom })}); err != boom {
 		t.Errorf("the reader's error becomes %v", err)
+	}
+}
+
+// What reads ahead of somebody who gave up ends, too.
+func TestEndableForgotten(t *testing.T) {
+	over := make(chan struct{})
+	data, free := make(chan chunk, 1), make(chan []byte, 1)
+	free <- make([]byte, 1)
+	go func() {
+		readChunks(readerFunc(func(p []byte) (int, error) { return len(p), nil }), data, free)
+		close(over)
+	}()
+	<-data
+	close(free)
+	<-over
+
+	e := &endable{r: readerFunc(func(p []byte) (int, error) { return len(p), nil })}
+	if n, err := e.Read(make([]byte, 10)); n != 10 || err != nil {
+		t.Fatal(n, err)
+	}
+	given := e.free
+	for range endableChunks - 1 { // one was taken by Read
+		<-e.data // so that there is nothing left to read into
+	}
+	runtime.KeepAlive(e)
+	e = nil
+	runtime.GC()
+	if _, open := <-given; open {
+		t.Error("it goes on reading")
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -25,9 +26,11 @@ func TestMain(m *testing.M) {
 	// Most tests are many short runs, each of which begins with tables of some MiB: with the
 	// collector's own choice half of their time is its rounds through next to nothing.
 	debug.SetGCPercent(800)
+	debug.SetMemoryLimit(256 << 20)
 	testscript.Main(m, map[string]func(){"tcpstate": func() {
 		ownsProcess = true
 		debug.SetGCPercent(100)
+		debug.SetMemoryLimit(math.MaxInt64)
 		main()
 	}})
 }

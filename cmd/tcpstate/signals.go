@@ -4,6 +4,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime"
 	"syscall"
 	"time"
 )
@@ -136,13 +137,20 @@ func (e *endable) start() {
 	for range endableChunks {
 		e.free <- make([]byte, endableChunk)
 	}
-	go func() {
-		for b := range e.free {
-			n, err := e.r.Read(b)
-			e.data <- chunk{b[:n], err}
-			if err != nil {
-				return
-			}
+	// Who stops reading before the end, as one does in a damaged file, forgets e: what reads
+	// ahead for it ends then.
+	runtime.AddCleanup(e, func(free chan []byte) { close(free) }, e.free)
+	go readChunks(e.r, e.data, e.free)
+}
+
+// readChunks reads ahead until r or free has come to its end. There is room in data for all
+// that is in free.
+func readChunks(r io.Reader, data chan<- chunk, free <-chan []byte) {
+	for b := range free {
+		n, err := r.Read(b)
+		data <- chunk{b[:n], err}
+		if err != nil {
+			return
 		}
-	}()
+	}
 }
