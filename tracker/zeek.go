@@ -83,6 +83,7 @@ const (
 	zeekIsPartial                   // is_partial
 	zeekSawOrig                     // first_packet_seen
 	zeekSawResp
+	zeekBeyondFIN // last is not the end of the latest FIN of side 0; shifted by one, of side 1
 )
 
 // orig is the side of the originator.

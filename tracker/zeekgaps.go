@@ -11,10 +11,17 @@ func (z *zeekConn) approximateGaps(seg *capture.Segment, side uint8, spill *zeek
 	me, peer := &z.end[side], &z.end[side^1]
 	if seg.Has(capture.ACK) {
 		ack := seg.Ack
-		if peer.finSeen && int32(ack-peer.last) >= 0 {
-			ack = peer.last - 1 // the FIN is not missing
+		switch {
+		case peer.finSeen && z.bits&(zeekBeyondFIN<<(side^1)) != 0:
+			// Where the stream ended is forgotten.
+			if int32(ack-peer.edge) > 0 {
+				peer.edge, peer.above = ack, ack
+			}
+		case peer.finSeen && int32(ack-peer.last) >= 0:
+			z.ackGap(peer, side^1, peer.last-1, spill) // the FIN is not missing
+		default:
+			z.ackGap(peer, side^1, ack, spill)
 		}
-		z.ackGap(peer, side^1, ack, spill)
 	}
 	if seg.Len == 0 || seg.Has(capture.RST) {
 		return

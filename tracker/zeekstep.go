@@ -69,6 +69,14 @@ func (z *zeekConn) step(seg *capture.Segment, w *zeekWide, spill *zeekSpill) (ui
 	if moved {
 		me.last = after
 	}
+	if me.finSeen {
+		switch fin := seg.Has(capture.FIN); {
+		case fin && after == me.last:
+			z.bits &^= zeekBeyondFIN << side
+		case fin || moved:
+			z.bits |= zeekBeyondFIN << side
+		}
+	}
 	if rxmt {
 		z.scaled16(&me.rxmt, zeekT, side, spill)
 	}

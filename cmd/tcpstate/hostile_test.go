@@ -454,7 +454,7 @@ func TestEveryLinkType(t *testing.T) {
 // Data that is a thousandth of itself when compressed is read as it comes: it takes no memory.
 func TestBombs(t *testing.T) {
 	size := 64 << 20
-	if testing.Short() {
+	if testing.Short() || raced {
 		size = 8 << 20
 	}
 	conn := wear(inEthernet, plain())

@@ -129,7 +129,7 @@ func TestMutatedCaptures(t *testing.T) {
 	switch {
 	case long():
 		stride = 1
-	case testing.Short():
+	case testing.Short(), raced:
 		stride = 2039
 	}
 	dir := t.TempDir()
