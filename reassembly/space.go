@@ -20,7 +20,6 @@ type Space struct {
 	approx bool // known from the peer's acknowledgments alone
 
 	n     uint8          // isles in use
-	lost  uint8          // isles that did not fit, saturating
 	isles [maxIsles]span // what was seen beyond Edge, ascending, disjoint
 }
 
@@ -71,8 +70,9 @@ func (s *Space) RightmostIsle() (Seq, bool) {
 	return s.isles[s.n-1].hi, true
 }
 
-// Send records [seq, end), fin telling whether its last octet is a FIN.
-func (s *Space) Send(seq, end Seq, fin bool) {
+// Send records [seq, end), fin telling whether its last octet is a FIN. It reports whether
+// ranges had to be joined over a hole for want of room.
+func (s *Space) Send(seq, end Seq, fin bool) (joined bool) {
 	if !s.Known {
 		s.Adopt(seq)
 	}
@@ -91,9 +91,7 @@ func (s *Space) Send(seq, end Seq, fin bool) {
 		s.HasFin, s.Fin = true, end-1
 	}
 	s.Nxt = s.Nxt.Max(end)
-	if seq != end {
-		s.cover(seq, end)
-	}
+	return seq != end && s.cover(seq, end)
 }
 
 // Acked records an acknowledgment by the peer and reports whether it is new.
@@ -115,15 +113,15 @@ func (s *Space) Acked(ack Seq) bool {
 	return true
 }
 
-// cover adds [lo, hi) to what was seen.
-func (s *Space) cover(lo, hi Seq) {
+// cover adds [lo, hi) to what was seen, and reports whether that hid a hole.
+func (s *Space) cover(lo, hi Seq) (joined bool) {
 	if hi.LessEq(s.Edge) {
-		return
+		return false
 	}
 	if lo.LessEq(s.Edge) {
 		s.Edge = hi
 		s.absorb()
-		return
+		return false
 	}
 	// Insert in order, joining neighbours.
 	i := uint8(0)
@@ -145,19 +143,17 @@ func (s *Space) cover(lo, hi Seq) {
 			} else {
 				s.isles[i].lo = lo // merges with the next
 			}
-			if s.lost < 255 {
-				s.lost++
-			}
-			return
+			return true
 		}
 		copy(s.isles[i+1:s.n+1], s.isles[i:s.n])
 		s.isles[i] = span{lo, hi}
 		s.n++
-		return
+		return false
 	}
 	s.isles[i] = span{lo, hi}
 	copy(s.isles[i+1:], s.isles[j:s.n])
 	s.n -= j - i - 1
+	return false
 }
 
 // absorb moves the edge over isles that it has reached.

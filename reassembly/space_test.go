@@ -90,6 +90,28 @@ func TestSpaceHoles(t *testing.T) {
 	}
 }
 
+// Where a range has no room, it is joined with its neighbour, and that is said.
+func TestSpaceSaysWhatItJoins(t *testing.T) {
+	s := opened(0)
+	send := func(lo, hi Seq, want bool) {
+		t.Helper()
+		if got := s.Send(lo, hi, false); got != want {
+			t.Errorf("%d to %d: joined %v", lo, hi, got)
+		}
+	}
+	for i := range Seq(maxIsles) {
+		send(100*(i+1), 100*(i+1)+10, false)
+	}
+	send(110, 120, false) // goes on with one
+	send(900, 910, true)  // beyond all
+	send(150, 160, true)  // between two
+	send(1, 100, false)   // fills the first hole
+	if s.Edge != 120 || s.n != maxIsles-1 {
+		t.Errorf("edge %d, %d ranges", s.Edge, s.n)
+	}
+	send(130, 135, false) // there is room again
+}
+
 // A FIN is in order when nothing before it is missing; the peer's ACK says so
 // as well, where the capture missed segments.
 func TestSpaceFinInOrder(t *testing.T) {

@@ -67,6 +67,7 @@ type sink struct {
 	changes []Transition // only with keep
 	keep    bool
 	moved   bool // a state changed, or a handshake completed
+	joined  uint64
 	census  *census
 	cfg     *Config
 	// sparse: the capture holds nothing but SYN, FIN and RST so far (states.md,

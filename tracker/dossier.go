@@ -101,6 +101,7 @@ func (d *dossier) add(p *trails, e *Event) {
 			p.leaves.put(d.later[d.first])
 			d.first = (d.first + 1) % uint8(len(d.later))
 			d.missing += blockLen
+			p.missing += blockLen
 			d.blocks--
 			d.holed = true
 		}

@@ -177,6 +177,8 @@ func (t *Totals) add(o *Totals) {
 	t.Copies += o.Copies
 	t.Twice += o.Twice
 	t.Odd += o.Odd
+	t.Joined += o.Joined
+	t.Untold += o.Untold
 	t.Evicted += o.Evicted
 	t.Folded += o.Folded
 }
@@ -194,6 +196,8 @@ func (t *Totals) Less(o *Totals) {
 	t.Copies -= o.Copies
 	t.Twice -= o.Twice
 	t.Odd -= o.Odd
+	t.Joined -= o.Joined
+	t.Untold -= o.Untold
 	t.Evicted -= o.Evicted
 	t.Folded -= o.Folded
 }

@@ -202,7 +202,7 @@ func (z *packer) space(s *reassembly.Space) {
 		c.ISS = reassembly.Seq(z.u32(uint32(c.ISS)))
 		c.Nxt = z.near(c.Nxt, c.ISS)
 		c.Una, c.Edge, c.Fin, c.Wnd = z.near(c.Una, c.Nxt), z.near(c.Edge, c.Nxt), z.near(c.Fin, c.Nxt), z.near(c.Wnd, c.Nxt)
-		c.Islands, c.Lost = z.u8(c.Islands), z.u8(c.Lost)
+		c.Islands = z.u8(c.Islands)
 		for i := range c.Isles[:c.Islands] {
 			c.Isles[i][0], c.Isles[i][1] = z.near(c.Isles[i][0], c.Nxt), z.near(c.Isles[i][1], c.Nxt)
 		}

@@ -199,7 +199,8 @@ func (p *Parallel) rename(l *Life) {
 func (p *Parallel) Totals() Totals {
 	var sum Totals
 	for _, w := range p.workers {
-		sum.add(&w.totals)
+		n := w.Totals()
+		sum.add(&n)
 	}
 	return sum
 }

@@ -84,7 +84,9 @@ func (c *Conn) plain(k *sink, s *capture.Segment, x, y uint8) {
 	if firstFin || finAgain {
 		xe.finSeen(k.now, finAgain)
 	}
-	xe.sp.Send(seq, end, fin)
+	if xe.sp.Send(seq, end, fin) {
+		k.joined++
+	}
 	c.deliver(k, s, x, y, end, fin, finAgain, covers)
 	if fin && !xe.is(finHeard) && xe.is(finRepeated) && ye.ackAt[0] != 0 && k.now-ye.ackAt[0] <= xe.reach() && xe.sp.Fin.Less(ye.acks[0]) {
 		// A later acknowledgment of its FIN was already on its way.

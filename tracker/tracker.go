@@ -78,6 +78,8 @@ type Totals struct {
 	Twice    uint64                  // of these, with SYN, FIN or payload: no burst of ACKs or RSTs that look alike
 	Odd      uint64                  // segments with flags that no TCP sends
 	Folded   uint64                  // connections without a Life of their own, for want of room; not among Lives
+	Joined   uint64                  // ranges seen beyond a hole that were joined with the next, for want of room: a hole is hidden
+	Untold   uint64                  // events that trails had no room for (Trail.Missing)
 	Evicted  uint64                  // lives that gave way for want of room: told of before their end, forgotten after it, or without a Case
 }
 
@@ -332,4 +334,8 @@ func (t *Tracker) Elapsed() map[uint64][]Transition {
 func (t *Tracker) Census() [NumStates]StateCount { return t.census.counts() }
 
 // Totals may be called at any time between batches.
-func (t *Tracker) Totals() Totals { return t.totals }
+func (t *Tracker) Totals() Totals {
+	n := t.totals
+	n.Joined, n.Untold = t.k.joined, t.trails.missing
+	return n
+}

@@ -25,6 +25,7 @@ type trails struct {
 	rares    pool[[2]rare]
 	errors   []capture.Quote // ICMP errors, by the dossiers' quotes
 	spare    []uint32        // of these, what is free: index plus one
+	missing  uint64          // events that were dropped
 	epoch    int64           // the first segment's time: the others are near it
 	begun    bool
 
