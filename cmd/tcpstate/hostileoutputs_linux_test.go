@@ -166,6 +166,47 @@ func TestOutputIsInput(t *testing.T) {
 	}
 }
 
+// What an output names that is a link goes to where that leads, be it there or not, and the
+// link stays one; where links lead round in a circle, that is said.
+func TestOutputsThroughLinks(t *testing.T) {
+	for _, how := range writings {
+		top := t.TempDir()
+		dir, behind := filepath.Join(top, "a", "b"), filepath.Join(top, "c", "x")
+		for _, d := range []string{dir, filepath.Dir(behind)} {
+			if err := os.MkdirAll(d, 0o700); err != nil {
+				t.Fatal(err)
+			}
+		}
+		name, loop := filepath.Join(dir, "name"), filepath.Join(dir, "loop")
+		// By way of a directory that is a link itself: .. is that of what it leads to.
+		for link, to := range map[string]string{name: filepath.Join("d", "second"), filepath.Join(dir, "d"): filepath.Join(top, "c"),
+			filepath.Join(top, "c", "second"): filepath.Join("..", "c", "x"), loop: "loop"} {
+			if err := os.Symlink(to, link); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for range 2 { // the first time nothing is there
+			var stdout, stderr bytes.Buffer
+			if code := run(into(how, name, leak), nil, &stdout, &stderr); code > exitFindings {
+				t.Fatalf("tcpstate %v: exit status %d: %s", how, code, &stderr)
+			}
+			if fi, err := os.Lstat(name); err != nil || fi.Mode()&os.ModeSymlink == 0 {
+				t.Errorf("tcpstate %v: the link is no more: %v", how, err)
+			}
+			if fi, err := os.Lstat(behind); err != nil || !fi.Mode().IsRegular() || fi.Size() == 0 {
+				t.Errorf("tcpstate %v: what the link leads to: %v", how, err)
+			}
+		}
+		var stdout, stderr bytes.Buffer
+		if code := run(into(how, loop, leak), nil, &stdout, &stderr); code != exitUsage || lines(stderr.String()) != 1 {
+			t.Errorf("tcpstate %v into a circle of links: exit status %d: %s", how, code, &stderr)
+		}
+		if fi, err := os.Lstat(loop); err != nil || fi.Mode()&os.ModeSymlink == 0 {
+			t.Errorf("tcpstate %v: the circle is no more: %v", how, err)
+		}
+	}
+}
+
 // left are the files in a directory, and whether one has the final name.
 func left(t *testing.T, dir, final string) (l []string, there bool) {
 	t.Helper()

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/pflag"
 
@@ -166,6 +167,8 @@ func createOutput(name string) (*outputFile, error) {
 		if to, err := filepath.EvalSymlinks(name); err == nil {
 			name = to
 		}
+	} else if name, err = linked(name); err != nil {
+		return nil, err
 	}
 	for range 100 {
 		tmp := filepath.Join(filepath.Dir(name), fmt.Sprintf(".%.*s.%08x", longestName, filepath.Base(name), rand.Uint32()))
@@ -180,6 +183,30 @@ func createOutput(name string) (*outputFile, error) {
 	}
 	return nil, fmt.Errorf("%s: no name for a temporary file beside it", name)
 }
+
+// linked is the place that a link names where nothing is yet, for there the file goes, as
+// tcpdump and a shell have it; of anything else it is the name.
+func linked(name string) (string, error) {
+	at := name
+	for range mostLinks {
+		to, err := os.Readlink(at)
+		switch {
+		case err != nil:
+			return at, nil
+		case !filepath.IsAbs(to):
+			dir, err := filepath.EvalSymlinks(filepath.Dir(at)) // for to may begin with ..
+			if err != nil {
+				return "", err
+			}
+			to = filepath.Join(dir, to)
+		}
+		at = to
+	}
+	return "", &fs.PathError{Op: "open", Path: name, Err: syscall.ELOOP}
+}
+
+// mostLinks is how many links Linux follows of one name.
+const mostLinks = 40
 
 // Write and WriteString are those of the file, whose errors have the name that the user knows.
 func (o *outputFile) Write(b []byte) (int, error) {
