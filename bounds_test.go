@@ -27,7 +27,7 @@ var bounds = []struct {
 	{"IPv6 headers before TCP", "16", "capture", "maxHeaders", 1},
 	{"VLAN tags looked at in a frame", "8", "capture", "maxTags", 1},
 	{"IP datagrams in fragments", "128 fragments", "reassembly", "MaxPieces", 1},
-	{"transitions that wait for what", "262 144", "report", "holdMost", 1},
+	{"transitions that wait for what", "8", "report", "holdShare", 1},
 	{"ranges held beyond a hole", "3", "reassembly", "maxIsles", 1},
 	{"connections shown as evidence", "5", "report/detect", "maxShown", 1},
 	{"connections that one detector holds", "262 144", "report/detect", "maxItems", 1},

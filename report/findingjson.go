@@ -117,7 +117,9 @@ func appendEvidence(b []byte, e *detect.Evidence) []byte {
 			b = appendString(b, c.Frames[j].Text)
 			b = append(b, '}')
 		}
-		b = append(b, `]}`...)
+		b = append(b, `],"untold":`...)
+		b = strconv.AppendUint(b, c.Untold, 10)
+		b = append(b, '}')
 	}
 	return append(b, `]}`...)
 }

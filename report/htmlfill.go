@@ -123,6 +123,9 @@ func (w *pageWriter) quality() (l []string) {
 	add(q.Midstream, "%s begun before the capture: how was not seen, and less is certain.", were(q.Midstream, "connection"))
 	add(s.Folded, "%s counted without a record, to keep within the memory allowed.", were(s.Folded, "connection"))
 	add(s.Evicted, "%s told of before the end, forgotten after it, or not searched for findings, to keep within the memory allowed.", were(s.Evicted, "connection"))
+	add(q.Undecided, "%s given up before it was known whether --where keeps the connection, to keep within the memory allowed.", were(q.Undecided, "transition"))
+	add(q.Joined, "%s hidden, in directions with more than are held: a segment that fills one counts as seen.", were(q.Joined, "hole"))
+	add(q.Untold, "%s not kept that findings would have looked at, of connections with many.", were(q.Untold, "segment"))
 	for i := range q.Damage {
 		if d := &q.Damage[i]; i < pageFiles {
 			l = append(l, fmt.Sprintf("Damaged: %s at octet %s of %s.", bounded(d.Reason), showCount(uint64(d.Offset)), bounded(string(d.File))))

@@ -27,6 +27,9 @@ type Options struct {
 	// Draw makes the ladders of lives that are over, by reading the capture again; nil
 	// where that cannot be. A life that it does not find has none.
 	Draw func(lives []*tracker.Life) map[detect.Ref]*Ladder
+	// MaxMemory is what connections may take, octets; 0 for no bound. What a Report keeps for
+	// a Selection is bounded by parts of it.
+	MaxMemory int64
 	// Step is the time between the points of a Series; 0: a part of the capture's length.
 	Step time.Duration
 }
@@ -60,7 +63,7 @@ type Report struct {
 // All that were told until then are kept, some 400 octets each.
 type waiting struct {
 	life tracker.Life
-	row  []int // of hold, if there is one
+	row  uint32 // of hold, if there is one
 }
 
 // sink is one output at work.
@@ -106,10 +109,7 @@ func New(opts Options) *Report {
 		}
 	}
 	if opts.Where != nil && r.transitions() {
-		r.hold = newHold(r.held)
-		if opts.Live != nil {
-			r.hold.most = holdMost
-		}
+		r.hold = newHold(opts.MaxMemory/holdShare, r.shows(PartTransitions), r.held)
 	}
 	if opts.Judge || byFinding || r.shows(wanted) {
 		r.findings.engine = detect.New(opts.Detect)
@@ -146,6 +146,14 @@ func (r *Report) shows(p Parts) bool {
 
 // transitions reports whether transitions are needed at all.
 func (r *Report) transitions() bool { return r.shows(PartTransitions) || r.census != nil }
+
+// Holding is the part of Options.MaxMemory that the Report may take for itself, octets.
+func (r *Report) Holding() int64 {
+	if r.hold == nil {
+		return 0
+	}
+	return r.hold.most
+}
 
 // Observer is what the tracker should call.
 func (r *Report) Observer() tracker.Observer {
@@ -198,6 +206,9 @@ func (r *Report) transition(t *tracker.Transition) {
 	if !r.opts.stream(t.ID) || r.census == nil && !r.window.has(t.Time) {
 		return // the census needs what came before the window, too
 	}
+	if r.hold != nil && !r.hold.whole && (t.From == t.To || t.Time > r.window.until) {
+		return // and no more than changes of state up to its end
+	}
 	if r.hold != nil {
 		r.hold.transition(t)
 		return
@@ -213,7 +224,7 @@ func (r *Report) opened(t *tracker.Transition) {
 	case r.hold != nil:
 		r.hold.opened(t)
 	default:
-		r.census.opened(t, r.window)
+		r.census.opened(t.Time, t.Key.Self(), r.window)
 	}
 }
 
@@ -232,7 +243,7 @@ func (r *Report) emitTransition(t *tracker.Transition) {
 }
 
 func (r *Report) life(l *tracker.Life) {
-	var row []int
+	var row uint32
 	if r.hold != nil {
 		row = r.hold.life(l.ID)
 	}
@@ -244,7 +255,7 @@ func (r *Report) life(l *tracker.Life) {
 }
 
 // decide reports a life if it is to be; row is its place in hold.
-func (r *Report) decide(l *tracker.Life, row []int) {
+func (r *Report) decide(l *tracker.Life, row uint32) {
 	c := &r.conn
 	c.set(l, r.findings.shown(l))
 	if r.told || r.opts.Where != nil {
@@ -268,11 +279,15 @@ func (r *Report) decide(l *tracker.Life, row []int) {
 		}
 	}
 	switch {
-	case r.hold != nil && ok:
-		r.hold.decide(row, &heldLife{*l, c.Signs})
+	case r.hold != nil && !ok:
+		r.hold.decide(row, dropped, nil)
+	case r.hold != nil && r.hold.whole:
+		r.hold.decide(row, kept, &heldLife{*l, c.Signs})
+		return // it has its place among the transitions
 	case r.hold != nil:
-		r.hold.decide(row, nil)
-	case ok:
+		r.hold.decide(row, kept, nil)
+	}
+	if ok {
 		r.emit(c)
 	}
 }
@@ -307,7 +322,7 @@ func (r *Report) held(it *heldItem) {
 		return
 	}
 	if it.opened {
-		r.census.opened(&it.t, r.window)
+		r.census.opened(it.t.Time, it.self, r.window)
 		return
 	}
 	r.emitTransition(&it.t)
@@ -336,9 +351,13 @@ func (r *Report) End(st *capture.Stats, tot tracker.Totals, states [tracker.NumS
 	if r.census != nil {
 		states = r.census.final(r.window, st.Last)
 	}
+	summary := r.tally.summary(st, &tot, r.opts.Active(), resets, stateCensus(states), countSeverities(r.findings.found, detect.Note))
+	if r.hold != nil {
+		summary.Quality.Undecided = r.hold.lost
+	}
 	f := &Final{
 		Capture:  NewCapture(st),
-		Summary:  r.tally.summary(st, &tot, r.opts.Active(), resets, stateCensus(states), countSeverities(r.findings.found, detect.Note)),
+		Summary:  summary,
 		Services: r.serv.list(),
 		Findings: r.findings.found,
 		Hidden:   len(r.findings.hidden),

@@ -46,6 +46,9 @@ type Quality struct {
 	IfDropped uint64   `json:"if_dropped"` // frames lost by the interface
 	TimeBack  uint64   `json:"time_back"`  // frames dated before the frame before
 	Quotes    uint64   `json:"quotes"`     // TCP headers quoted in ICMP errors
+	Joined    uint64   `json:"joined"`     // ranges beyond holes that were joined for want of room: a hole is hidden
+	Untold    uint64   `json:"untold"`     // segments that findings would have looked at and that were not kept, of connections that have many
+	Undecided uint64   `json:"undecided"`  // transitions given up for want of room before it was known whether --where keeps their connection
 	Damage    []Damage `json:"damage"`
 }
 
@@ -151,6 +154,7 @@ func (t *tally) summary(st *capture.Stats, tot *tracker.Totals, selection bool, 
 		Quality: Quality{
 			Midstream: t.midstream, Copies: tot.Copies,
 			Dropped: st.Dropped, IfDropped: st.IfDropped, TimeBack: st.TimeBack, Quotes: st.Quotes,
+			Joined: tot.Joined, Untold: tot.Untold,
 			Damage: []Damage{},
 		},
 	}

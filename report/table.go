@@ -172,6 +172,7 @@ func (o *table) quality(s *Summary) string {
 	}{
 		{q.Dropped + q.IfDropped, "lost by the capture"}, {s.Skipped.Sum(), "not analysed"}, {q.Copies, "seen twice"},
 		{q.TimeBack, "dated back"}, {s.Folded, "folded"}, {s.Evicted, "evicted"},
+		{q.Undecided, "transitions given up"}, {q.Joined, "holes hidden"}, {q.Untold, "segments not kept"},
 	} {
 		if x.n > 0 {
 			l = append(l, showCount(x.n)+" "+x.text)
@@ -303,6 +304,15 @@ func closesLines(s *Summary) (l []string) {
 	}
 	if s.Evicted > 0 {
 		l = append(l, fmt.Sprintf("evicted: %s, told of before the end, forgotten after it, or not searched for findings (memory bound)", plural(s.Evicted, "connection")))
+	}
+	if n := s.Quality.Undecided; n > 0 {
+		l = append(l, fmt.Sprintf("given up: %s, before it was known whether --where keeps the connection (memory bound)", plural(n, "transition")))
+	}
+	if n := s.Quality.Joined; n > 0 {
+		l = append(l, fmt.Sprintf("hidden: %s, of directions with more than are held", plural(n, "hole")))
+	}
+	if n := s.Quality.Untold; n > 0 {
+		l = append(l, fmt.Sprintf("not kept: %s that findings would have looked at, of connections with many", plural(n, "segment")))
 	}
 	if s.Close.Sum() == 0 {
 		return l

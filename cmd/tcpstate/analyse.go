@@ -40,7 +40,7 @@ func (c *cli) analyse(f *flags) error {
 		return err
 	}
 	opts := f.report
-	opts.Outputs, opts.Zone = outs, time.Local
+	opts.Outputs, opts.Zone, opts.MaxMemory = outs, time.Local, f.tracker.MaxMemory
 	if f.narrows() {
 		rec.chosen = new(chosen)
 		opts.Chosen = rec.chosen.add
@@ -135,7 +135,7 @@ func (c *cli) follow(f *flags, src capture.Source, r *report.Report, intr *inter
 	if f.annotate && rec != nil {
 		obs.Step = rec.step
 	}
-	t := tracker.NewParallel(f.tracker, f.workers, obs)
+	t := tracker.NewParallel(f.lives(r), f.workers, obs)
 	defer t.Close()
 	bar := c.newProgress(f)
 	rd := startReader(src)
@@ -212,6 +212,13 @@ func (c *cli) follow(f *flags, src capture.Source, r *report.Report, intr *inter
 	r.Ending(&e.stats, t.Totals(), t.Usage())
 	t.Finish()
 	return e, r.End(&e.stats, t.Totals(), t.Census())
+}
+
+// lives is how connections are followed, in what of --max-memory the report leaves them.
+func (f *flags) lives(r *report.Report) tracker.Config {
+	cfg := f.tracker
+	cfg.MaxMemory -= r.Holding()
+	return cfg
 }
 
 // waits reports whether the input may come slowly, so that what is known

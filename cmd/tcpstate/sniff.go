@@ -113,7 +113,7 @@ func (s *sniffer) open() (err error) {
 		s.complain("%s", strings.Join(holds, "; "))
 	}
 	o := s.f.report
-	o.Zone = time.Local
+	o.Zone, o.MaxMemory = time.Local, s.f.tracker.MaxMemory
 	o.Live = &report.LiveOptions{Interface: s.f.iface, Filter: s.f.selection.Filter, Interval: s.f.interval,
 		Term: termOf(s.f.tracker.MaxMemory)}
 	for _, x := range s.outs {
@@ -130,7 +130,7 @@ func (s *sniffer) open() (err error) {
 	if s.wantScreen(s.f) {
 		obs.Trails = 0 // of all: somebody may ask for a connection's ladder
 	}
-	s.tracker = tracker.NewParallel(s.f.tracker, s.f.workers, obs)
+	s.tracker = tracker.NewParallel(s.f.lives(s.report), s.f.workers, obs)
 	s.now = math.MinInt64
 	return nil
 }

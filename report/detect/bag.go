@@ -336,14 +336,14 @@ func (g *Group[K, V]) Finding(subject string) Finding {
 			break
 		}
 		if p := g.proof(it); p != nil {
-			shown = append(shown, Proven{it.ID, it.Incarnation, p})
+			shown = append(shown, Proven{ID: it.ID, Incarnation: it.Incarnation, Frames: p})
 			f.beyond = append(f.beyond, g.beyond(it, p)...)
 		}
 	}
 	if len(shown) == 0 {
 		// Others tell of all those that the proof was kept of.
 		it := &g.Items[0]
-		shown = []Proven{{it.ID, it.Incarnation, []Proof{{it.begins, "the connection's first frame; its proof was not kept, for there are too many"}}}}
+		shown = []Proven{{ID: it.ID, Incarnation: it.Incarnation, Frames: []Proof{{it.begins, "the connection's first frame; its proof was not kept, for there are too many"}}}}
 	}
 	f.Evidence.Connections = shown
 	return f

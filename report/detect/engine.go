@@ -31,6 +31,7 @@ type Engine struct {
 	touched uint64 // keeps what is fetched from being optimised away
 	shared  *shared
 	quality quality
+	untold  missing
 	of      *findingsOf
 	hidden  []Finding
 }
@@ -101,6 +102,9 @@ func (g *Engine) Case(c *tracker.Case) {
 	} else {
 		g.quality.add(c)
 		q.keep(c)
+	}
+	if c.Trail.Missing > 0 {
+		g.untold.add(c)
 	}
 	if q.n++; q.n >= g.most || len(q.whole) == wholly {
 		g.flush()
@@ -222,6 +226,7 @@ func (g *Engine) Findings(e Ending) []Finding {
 	g.at, g.shared = nil, nil
 	var shown []*Finding // there may be tens of thousands, and they are large
 	for _, f := range x.raised {
+		f.untold = g.untold
 		if f.Severity < g.opts.Min {
 			g.hidden = append(g.hidden, *f)
 		} else {

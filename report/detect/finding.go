@@ -95,8 +95,10 @@ type Finding struct {
 	refs []Ref // all its connections
 	// beyond are the frames of the evidence that the stream numbers do not select.
 	beyond []uint64
-	// later is the evidence that is left to be put into words, see Worded.
-	later later
+	// later is the evidence that is left to be put into words, see Worded; untold what it
+	// says of what was not kept.
+	later  later
+	untold missing
 	// inPlace are those of them that it tells of in place of the detectors that its
 	// own swallows; nil for all.
 	inPlace *[]Ref
@@ -125,6 +127,9 @@ type Proven struct {
 	ID          uint64  `json:"id"`
 	Incarnation uint32  `json:"incarnation"`
 	Frames      []Proof `json:"frames"`
+	// Untold is how many of its notable segments were not kept, between its first and its
+	// latest: they are not in Frames, whatever they show. Finding.Worded fills it in.
+	Untold uint64 `json:"untold"`
 }
 
 func (p *Proven) ref() Ref { return Ref{p.ID, p.Incarnation} }

@@ -92,7 +92,7 @@ func (w *keepaliveTooSlow) raise(x *Context, g *Group[serviceEnd, prober], d *It
 	f := g.Finding(g.Key.subject())
 	f.Severity, f.Blame = Warning, blameOf(g.Key.side)
 	if !seen {
-		f.Evidence.show(Proven{d.ID, d.Incarnation, d.V.proof()})
+		f.Evidence.show(Proven{ID: d.ID, Incarnation: d.Incarnation, Frames: d.V.proof()})
 	}
 	f.Metrics = Metrics{{"keepalive_seconds", seconds(shortest)}, {"died_after_seconds", seconds(d.V.idle)}}
 	who := g.Key.server.String() + " sends its"

@@ -1,5 +1,11 @@
 package detect
 
+import (
+	"slices"
+
+	"tcpstate/tracker"
+)
+
 // Of tens of thousands of findings some twenty are read. What a detector's words can say
 // of connections at any time is left as octets until somebody asks for it.
 
@@ -20,6 +26,26 @@ func jot[V any](s *shorthand, last *neighbour, note func(*shorthand, *V), it *It
 	*last = neighbour{it.ID, it.begins, it.At}
 	s.begins, s.at = it.begins, it.At
 	note(s, &it.V)
+}
+
+// missing is by connection how many events its trail had no room for. It has room for as
+// many connections as there are subjects; each has sent some hundred notable segments.
+type missing map[Ref]uint64
+
+func (m *missing) add(c *tracker.Case) {
+	if *m == nil {
+		*m = missing{}
+	}
+	if len(*m) < maxGroups {
+		(*m)[RefOf(c)] = c.Trail.Missing
+	}
+}
+
+// mark says so of the connections of an evidence.
+func (m missing) mark(shown []Proven) {
+	for i := range shown {
+		shown[i].Untold = m[shown[i].ref()]
+	}
 }
 
 // later is evidence that waits to be put into words.
@@ -68,7 +94,7 @@ func (u *untold[K, V]) words() (shown []Proven, beyond []uint64) {
 		var it Item[V]
 		jot(&s, &last, u.of.note, &it)
 		p := u.of.words(u.key, &it)
-		shown = append(shown, Proven{it.ID, it.Incarnation, p})
+		shown = append(shown, Proven{ID: it.ID, Incarnation: it.Incarnation, Frames: p})
 		for i := range p {
 			if p[i].Frame < it.begins {
 				beyond = append(beyond, p[i].Frame)
@@ -81,12 +107,18 @@ func (u *untold[K, V]) words() (shown []Proven, beyond []uint64) {
 // Worded returns the finding with all its evidence in words: f itself, where nothing
 // was left.
 func (f *Finding) Worded() *Finding {
-	if f.later == nil {
+	if f.later == nil && (f.untold == nil || len(f.Evidence.Connections) == 0) {
 		return f
 	}
 	g := *f
+	if f.later == nil {
+		g.Evidence.Connections = slices.Clone(f.Evidence.Connections)
+		f.untold.mark(g.Evidence.Connections)
+		return &g
+	}
 	g.Evidence.Connections, g.beyond = f.later.words()
 	g.later = nil
+	f.untold.mark(g.Evidence.Connections)
 	g.Wireshark = filter(g.Evidence.Connections, g.beyond)
 	return &g
 }

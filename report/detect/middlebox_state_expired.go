@@ -135,7 +135,7 @@ func (d *death) proof() []Proof {
 
 // proven shows that the hosts reach each other.
 func (f *fresh) proven() Proven {
-	return Proven{f.ID, f.Incarnation, []Proof{
+	return Proven{ID: f.ID, Incarnation: f.Incarnation, Frames: []Proof{
 		{f.syn, "SYN of a fresh connection between the same hosts"}, {f.speaks, "it is open: the server speaks"}}}
 }
 

@@ -49,7 +49,7 @@ func (q *quality) add(c *tracker.Case) {
 	var of uint8
 	note := func(f flaw, proof []Proof) {
 		of |= 1 << f
-		q.example(f, Proven{l.ID, l.Incarnation, proof})
+		q.example(f, Proven{ID: l.ID, Incarnation: l.Incarnation, Frames: proof})
 	}
 	switch {
 	case q.plain:

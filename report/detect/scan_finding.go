@@ -50,7 +50,7 @@ func (s *sourceScan[K, T]) finding() Finding {
 			}
 			last = max(last, t.end)
 			if len(f.Evidence.Connections) < maxShown {
-				f.Evidence.Connections = append(f.Evidence.Connections, Proven{t.ID, t.Incarnation, t.proof()})
+				f.Evidence.Connections = append(f.Evidence.Connections, Proven{ID: t.ID, Incarnation: t.Incarnation, Frames: t.proof()})
 			}
 		}
 	}

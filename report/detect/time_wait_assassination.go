@@ -209,7 +209,7 @@ func (w *assassination) Findings(x *Context) {
 		if r, ok := w.again[v.rst]; ok && again == 0 && v.at <= r.at && r.at < v.until {
 			again = r.at
 			f.Evidence.Total++
-			f.Evidence.Connections = append(f.Evidence.Connections, Proven{r.ID, r.Incarnation, []Proof{{r.frame, "SYN: the tuple is used again within 2MSL"}}})
+			f.Evidence.Connections = append(f.Evidence.Connections, Proven{ID: r.ID, Incarnation: r.Incarnation, Frames: []Proof{{r.frame, "SYN: the tuple is used again within 2MSL"}}})
 		}
 		if again != 0 && again < v.until {
 			f.Metrics = append(f.Metrics, Metric{"used_again_after_seconds", seconds(again - v.at)})

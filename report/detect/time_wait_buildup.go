@@ -128,7 +128,7 @@ func (f *Finding) peak(p *tracker.Peak, from, entered string) {
 			first = 0
 		}
 		f.refs = append(f.refs, Ref{s.ID, s.Incarnation})
-		f.Evidence.Connections = append(f.Evidence.Connections, Proven{s.ID, s.Incarnation, proofOf(frame{first, from}, frame{s.Frame, entered})})
+		f.Evidence.Connections = append(f.Evidence.Connections, Proven{ID: s.ID, Incarnation: s.Incarnation, Frames: proofOf(frame{first, from}, frame{s.Frame, entered})})
 	}
 }
 

@@ -104,6 +104,9 @@ type quality struct {
 	IfDropped int       `expr:"if_dropped"`
 	TimeBack  int       `expr:"time_back"`
 	Quotes    int       `expr:"quotes"`
+	Joined    int       `expr:"joined"`
+	Untold    int       `expr:"untold"`
+	Undecided int       `expr:"undecided"`
 	Damage    int       `expr:"damage"` // how many
 }
 
@@ -125,7 +128,8 @@ func (w *whole) fill(f *report.Final) {
 	}
 	q := &s.Quality
 	w.Quality = quality{Span: q.Span, Midstream: int(q.Midstream), Copies: int(q.Copies), Dropped: int(q.Dropped),
-		IfDropped: int(q.IfDropped), TimeBack: int(q.TimeBack), Quotes: int(q.Quotes), Damage: len(q.Damage)}
+		IfDropped: int(q.IfDropped), TimeBack: int(q.TimeBack), Quotes: int(q.Quotes),
+		Joined: int(q.Joined), Untold: int(q.Untold), Undecided: int(q.Undecided), Damage: len(q.Damage)}
 	if q.Start != nil {
 		w.Quality.Start, w.Quality.End = time.Time(*q.Start), time.Time(*q.End)
 	}
