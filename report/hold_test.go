@@ -1,9 +1,11 @@
 package report
 
 import (
+	"bytes"
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"tcpstate/capture"
@@ -181,5 +183,34 @@ func TestHoldGivesUpTheOldest(t *testing.T) {
 		if f != h.lost+uint64(i)+1 {
 			t.Fatalf("frame %d is the %d. that came, after %d that were given up", f, i, h.lost)
 		}
+	}
+}
+
+// What is given up is said, to machines and to people.
+func TestGivenUpIsSaid(t *testing.T) {
+	where, err := ParseWhere(`close.kind == "graceful"`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var machine, people bytes.Buffer
+	r := New(Options{Selection: Selection{Where: where}, MaxMemory: 1 << 20,
+		Outputs: []Output{{Format: ndjsonFormat, Parts: PartSummary, W: &machine}, {Format: tableFormat, Parts: PartSummary, W: &people}}})
+	if n := r.Holding(); n != 1<<20/holdShare {
+		t.Errorf("it may hold %d octets", n)
+	}
+	o := r.Observer()
+	r.Begin(&capture.Stats{})
+	for i := range uint64(20_000) {
+		o.Transition(&tracker.Transition{ID: i, Key: heldKey(i), Frame: i + 1, From: tracker.Closed, To: tracker.SynSent})
+	}
+	if err := r.End(&capture.Stats{}, tracker.Totals{}, [tracker.NumStates]tracker.StateCount{}); err != nil {
+		t.Fatal(err)
+	}
+	lost := r.hold.lost
+	if want := fmt.Sprintf(`"undecided":%d,`, lost); lost == 0 || !strings.Contains(machine.String(), want) {
+		t.Errorf("%d were given up: %s", lost, &machine)
+	}
+	if want := "given up: " + plural(lost, "transition"); !strings.Contains(people.String(), want) {
+		t.Errorf("no %q: %s", want, &people)
 	}
 }

@@ -90,6 +90,73 @@ func TestFileChangesBetweenReadings(t *testing.T) {
 	}
 }
 
+// Of a file that grows while it is read, in pieces that end anywhere, a beginning is reported
+// that has at least what was there before.
+func TestFileGrowsWhileRead(t *testing.T) {
+	whole, err := os.ReadFile(leak)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ends := recordEnds(whole)
+	n := len(ends) - 1 // the first ends the header
+	const before, after = 40, 20
+	name := filepath.Join(t.TempDir(), "in.pcap")
+	for range 5 {
+		records := whole[24:ends[n]]
+		if err := os.WriteFile(name, append(slices.Clone(whole[:24]), bytes.Repeat(records, before)...), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		grown := make(chan error, 1)
+		go func() {
+			f, err := os.OpenFile(name, os.O_WRONLY|os.O_APPEND, 0)
+			for b := bytes.Repeat(records, after); err == nil && len(b) > 0; {
+				n := min(len(b), 997)
+				_, err = f.Write(b[:n])
+				b = b[n:]
+			}
+			f.Close()
+			grown <- err
+		}()
+		var stdout, stderr bytes.Buffer
+		code := run([]string{"-o", "json", "--show", "summary", name}, nil, &stdout, &stderr)
+		if err := <-grown; err != nil {
+			t.Fatal(err)
+		}
+		var said struct{ Summary struct{ Packets int } }
+		if err := json.Unmarshal(stdout.Bytes(), &said); err != nil {
+			t.Fatalf("exit status %d: %v: %s", code, err, &stderr)
+		}
+		if p := said.Summary.Packets; p < before*n || p > (before+after)*n {
+			t.Errorf("%d packets, and there were %d, then %d", p, before*n, (before+after)*n)
+		}
+		switch n := strings.Count(stderr.String(), "\n"); {
+		case code == exitOK && n == 0:
+		case code == exitDamaged && n == 1:
+			if wrong := clearLine(stderr.String()); wrong != "" {
+				t.Error(wrong)
+			}
+		default:
+			t.Errorf("exit status %d: %s", code, &stderr)
+		}
+	}
+}
+
+// A file that may not be read is named in one line.
+func TestFileMayNotBeRead(t *testing.T) {
+	if os.Geteuid() == 0 || runtime.GOOS == "windows" {
+		t.Skip("whoever runs this may read all files")
+	}
+	name := filepath.Join(t.TempDir(), "in.pcap")
+	if err := os.WriteFile(name, pcapHeader(0xa1b2c3d4, 65535, 1), 0); err != nil {
+		t.Fatal(err)
+	}
+	var stdout, stderr bytes.Buffer
+	code := run([]string{name}, nil, &stdout, &stderr)
+	if said := stderr.String(); code != exitDamaged || strings.Count(said, "\n") != 1 || !strings.Contains(said, name) || !strings.Contains(said, "permission denied") {
+		t.Errorf("exit status %d: %s", code, said)
+	}
+}
+
 // tampered runs the program so that do is done when all of the file was read once. The report
 // that comes with -w is printed then; of the others a second input comes to its end.
 func tampered(t *testing.T, args []string, name string, do func(string) error) (code int, said string) {

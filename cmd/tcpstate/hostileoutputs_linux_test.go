@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -170,6 +171,9 @@ func TestOutputIsInput(t *testing.T) {
 // link stays one; where links lead round in a circle, that is said.
 func TestOutputsThroughLinks(t *testing.T) {
 	for _, how := range writings {
+		if slices.Contains(how, "--init") {
+			continue // it writes to no name that there is
+		}
 		top := t.TempDir()
 		dir, behind := filepath.Join(top, "a", "b"), filepath.Join(top, "c", "x")
 		for _, d := range []string{dir, filepath.Dir(behind)} {

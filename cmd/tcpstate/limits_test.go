@@ -57,6 +57,20 @@ func firstFragments(n int) []byte {
 	return b
 }
 
+// octets are a SYN and so many segments of one octet, of which each has the number that seq says.
+func octets(n int, seq func(i int) uint32) []byte {
+	frames := [][]byte{packet4(6, header(5))}
+	for i := range n {
+		h := append(header(5), 'x')
+		binary.BigEndian.PutUint32(h[4:], seq(i))
+		h[13] = 0x10 // ACK
+		p := packet4(6, h)
+		binary.BigEndian.PutUint16(p[4:], uint16(i)) // no copy of another
+		frames = append(frames, p)
+	}
+	return framesOf(101, frames...)
+}
+
 // Where a bound bites, the output says so in these words.
 func TestBoundsAreSaid(t *testing.T) {
 	leaking := func() []byte {
@@ -91,6 +105,12 @@ func TestBoundsAreSaid(t *testing.T) {
 		}, exitDamaged, "bad-block-length"},
 		{"connections", []string{"--max-connections", "10"}, leaking, exitOK, "evicted: "},
 		{"memory", []string{"--max-memory", "32MiB", "--workers", "1", "-o", "json", "--show", "summary"}, func() []byte { return manySYNs(1_000_000) }, exitOK, `"evicted":[1-9]`},
+		{"holes", []string{"-o", "json", "--show", "summary"}, func() []byte { return octets(5, func(i int) uint32 { return uint32(i+1) * 100 }) }, exitOK, `"joined":2,`},
+		{"holes, for people", nil, func() []byte { return octets(5, func(i int) uint32 { return uint32(i+1) * 100 }) }, exitOK, "hidden: 2 holes"},
+		{"segments of one connection", []string{"-o", "json", "--show", "summary"}, func() []byte { return octets(300, func(int) uint32 { return 2 }) }, exitOK, `"untold":[1-9]`},
+		{"segments of one connection, for people", nil, func() []byte { return octets(300, func(int) uint32 { return 2 }) }, exitOK, "not kept: [1-9][0-9]* segments"},
+		{"segments of one connection that is evidence", []string{"-o", "json", "--show", "findings"}, func() []byte { return octets(300, func(int) uint32 { return 2 }) }, exitOK,
+			`"untold":[1-9]`},
 		{"rows", []string{"--show", "connections", "--limit", "3"}, leaking, exitOK, " more"},
 		{"evidence", []string{"--show", "findings"}, leaking, exitOK, " more"},
 		{"servers that findings are judged by", []string{"-o", "json", "--show", "findings"}, func() []byte { return servers(33_000, true) }, exitOK,
