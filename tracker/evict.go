@@ -21,6 +21,7 @@ import (
 // bound is how much a tracker may hold.
 type bound struct {
 	memory                int64 // octets
+	whole                 int64 // octets that all of it may take, of a file: see thin
 	granted               int64 // what memory was before Squeeze
 	lives                 int   // entries
 	unpacked              int   // entries from which on others are packed
@@ -35,6 +36,10 @@ type bound struct {
 // elsewhere is what of Config.MaxMemory is left for everything but lives: what is
 // read and not followed yet, findings, the counts of hosts and services.
 const elsewhere = 64 << 20
+
+// eachMore is what another worker has besides: transcripts, batches on their way, and the
+// beginnings of each table.
+const eachMore = 20 << 20
 
 // evictLook is how many are looked at to find one that gives way.
 const evictLook = 64
@@ -55,6 +60,8 @@ func (b *bound) set(cfg *Config, n int) {
 			// lately, and what the collector has not found yet.
 			b.memory = max(cfg.MaxMemory/8*5-elsewhere/8*5, cfg.MaxMemory/4) / int64(n)
 			b.unpacked = min(b.unpacked, max(1<<10, int(b.memory/8/(entryOctets+notebookOctets))))
+		} else {
+			b.whole = max((cfg.MaxMemory-elsewhere-int64(n-1)*eachMore)/8*7, cfg.MaxMemory/4) / int64(n)
 		}
 		b.unpacked = min(b.unpacked, max(1, unpacked/n))
 	}
@@ -67,7 +74,7 @@ func (b *bound) set(cfg *Config, n int) {
 func (p *Parallel) Squeeze(octets int64) {
 	t := p.workers[0].Tracker
 	if b := &t.bound; len(p.workers) == 1 && b.strict && b.memory != math.MaxInt64 {
-		b.memory = max(min(b.memory, t.octets())-octets, min(b.memory, t.cfg.MaxMemory/8))
+		b.memory = max(min(b.memory, t.octets(true))-octets, min(b.memory, t.cfg.MaxMemory/8))
 	}
 }
 
@@ -100,8 +107,8 @@ const (
 )
 
 // octets is how many all lives take, those that gave way included: their room
-// is used again.
-func (t *Tracker) octets() int64 {
+// is used again. All of it is what is made ahead and what is listed as free, too.
+func (t *Tracker) octets(all bool) int64 {
 	n := int64(t.table.entries.n)*entryOctets + int64(t.table.residues.n)*residueOctets + int64(t.table.stubs.n)*stubOctets +
 		int64(t.table.embryos.n)*embryoOctets + int64(t.table.wide.n)*addrsOctets + int64(t.table.cells)*bucketOctets +
 		int64(t.alarms.agendas.n)*agendaOctets + int64(t.brood.litters.n)*litterOctets + int64(t.table.parcels.n)*chunkOctets + int64(t.shelves.n)*notebookOctets +
@@ -110,7 +117,7 @@ func (t *Tracker) octets() int64 {
 		n += int64(t.table.entries.n)*notebookOctets + int64(t.trails.leaves.used)*leafOctets +
 			int64(t.trails.dossiers.n)*dossierOctets + int64(t.trails.rares.n)*rareOctets
 	}
-	if t.bound.strict {
+	if all {
 		n += int64(t.table.ages.n)*ageOctets + int64(cap(t.alarms.far)+cap(t.alarms.now))*alarmOctets +
 			int64(t.table.blocks()-t.table.cells)*bucketOctets + int64(t.table.stubs.n+t.table.residues.n+t.table.embryos.n+t.table.wide.n)/8
 	}
@@ -123,7 +130,7 @@ func (t *Tracker) makeRoom() {
 	if t.bound.memory == math.MaxInt64 {
 		return
 	}
-	used := t.octets()
+	used := t.octets(t.bound.strict)
 	t.bound.tight = used > t.bound.memory/4*3
 	if t.bound.strict {
 		t.cram(used)
@@ -132,6 +139,7 @@ func (t *Tracker) makeRoom() {
 		}
 		return
 	}
+	t.thin()
 	if used < t.bound.memory {
 		return
 	}
@@ -149,6 +157,29 @@ func (t *Tracker) makeRoom() {
 	}
 }
 
+// thin sees to it that a flood of SYNs that nobody answers, of which each leaves next to
+// nothing, leaves room for all that the process has besides: an eighth is what the
+// collector has not found yet, and what is in two places while it grows.
+func (t *Tracker) thin() {
+	b := &t.table
+	used := t.octets(true)
+	b.crammed = b.stubs.inUse() > b.inUse()/2 && used+2*int64(b.cells)*bucketOctets > t.bound.whole
+	if b.crammed {
+		for n := b.inUse() - b.room(); n > 0 && b.stubs.inUse() > 0; n-- {
+			t.forgetStub()
+		}
+	}
+	if used >= t.bound.whole {
+		for b.stubs.spare() < 1<<foldSpare && b.stubs.inUse() > 0 {
+			t.forgetStub()
+		}
+	}
+}
+
+// room is how many the cells have room for without more of them. Each part has nearly as
+// many as the others.
+func (b *table) room() int { return b.cells/4*3 - 1<<foldSpare }
+
 // cram sees to it that the table needs no more cells, where there is no room for twice
 // as many.
 func (t *Tracker) cram(used int64) {
@@ -157,9 +188,7 @@ func (t *Tracker) cram(used int64) {
 	if !b.crammed {
 		return
 	}
-	// Each part has nearly as many as the others.
-	most := b.cells/4*3 - 1<<foldSpare
-	for n := b.inUse() - most; n > 0; n-- {
+	for n := b.inUse() - b.room(); n > 0; n-- {
 		switch {
 		case b.stubs.inUse() > 0:
 			t.forgetStub()

@@ -11,7 +11,8 @@ import (
 // all lives. The tracker is
 // then spent.
 func (t *Tracker) Finish() {
-	order := t.left(nil, 0)
+	order := t.left(make([]leftover, 0, t.leave()), 0)
+	t.close()
 	sortLeft(order)
 	for _, x := range order {
 		t.tellLeft(x, true, t.obs)
@@ -33,9 +34,20 @@ type leftover struct {
 	worker uint32
 }
 
+// leave is how many lives are left at the most.
+func (t *Tracker) leave() int { return t.table.lives() + t.table.embryos.inUse() }
+
+// close gives up what is of no use once it is known who is left: where there are many, to
+// tell of them takes as much.
+func (t *Tracker) close() {
+	b := &t.table
+	b.parts, b.fresh, b.cells = [tableParts]part{}, [32][]bucket{}, 0
+	b.residues, b.stubs, b.ages = pool[residue]{}, pool[stub]{}, pool[age]{}
+	t.alarms, t.folds, t.brood = alarms{}, alarms{}, brood{}
+}
+
 // left appends the lives that are left.
 func (t *Tracker) left(all []leftover, worker int) []leftover {
-	all = slices.Grow(all, t.table.entries.inUse()+t.table.embryos.inUse()+t.table.parcels.used+t.table.sketches.inUse())
 	for slot := range t.table.entries.n {
 		e := t.table.at(slot)
 		if e.conn.mode&(begun|reported) != begun {

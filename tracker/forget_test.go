@@ -255,7 +255,7 @@ func TestStrictBound(t *testing.T) {
 	most := int64(0)
 	for _, b := range batches(segs) {
 		tr.Process(b)
-		most = max(most, tr.octets())
+		most = max(most, tr.octets(true))
 	}
 	if bound := tr.bound.memory; most > bound+bound/2+4<<20 || bound == math.MaxInt64 {
 		t.Errorf("%d octets, for a bound of %d", most, bound)

@@ -127,11 +127,16 @@ func (p *Parallel) Finish() {
 		p.workers[0].Finish()
 		return
 	}
-	var order []leftover
 	p.Close()
-	for i, w := range p.workers {
+	n := 0
+	for _, w := range p.workers {
 		<-w.done
+		n += w.leave()
+	}
+	order := make([]leftover, 0, n)
+	for i, w := range p.workers {
 		order = w.left(order, i)
+		w.close()
 	}
 	sortLeft(order)
 	o := p.obs
