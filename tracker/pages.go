@@ -38,7 +38,7 @@ func (c *cut[T]) next(n, parts int) []T {
 		many := n
 		if parts >= smallCut {
 			many = max(1, perChunk[T]()/n) * n
-			if c.small {
+			if c.small || parts*n < perChunk[T]() {
 				many = max(1, smallChunk/int(unsafe.Sizeof(*new(T)))/n) * n
 			}
 		}
