@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"errors"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // A signal at any moment of a run over a slow pipe or a large file ends in a report or in
@@ -43,11 +44,14 @@ func TestSignalAtAnyMoment(t *testing.T) {
 			c := exec.Command(exe, into(how, filepath.Join(dir, "x"), in)...)
 			var stdout, stderr bytes.Buffer
 			c.Stdout, c.Stderr = &stdout, &stderr
-			var stdin io.WriteCloser
+			var stdin *os.File
 			if in == "-" {
-				if stdin, err = c.StdinPipe(); err != nil {
+				end, into, err := os.Pipe()
+				if err != nil {
 					t.Fatal(err)
 				}
+				c.Stdin, stdin = end, into
+				defer end.Close()
 			}
 			if err := c.Start(); err != nil {
 				t.Fatal(err)
@@ -55,6 +59,9 @@ func TestSignalAtAnyMoment(t *testing.T) {
 			dog := time.AfterFunc(time.Minute, func() { c.Process.Kill() })
 			if stdin != nil {
 				stdin.Write(small[:len(small)*i/points])
+				if i >= points/2 {
+					drained(t, stdin) // however long it took to begin, it has
+				}
 			}
 			time.Sleep(time.Duration(i) * 15 * time.Millisecond) // chooses the moment, and decides nothing
 			c.Process.Signal(sig)
@@ -102,6 +109,27 @@ func TestSignalAtAnyMoment(t *testing.T) {
 			t.Errorf("tcpstate %v: none of %d was interrupted (%d ended): nothing is tried", how, points, ended)
 		}
 	}
+}
+
+// drained waits until what was written into a pipe is read.
+func drained(t *testing.T, pipe *os.File) {
+	t.Helper()
+	raw, err := pipe.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 3000 {
+		left := 0
+		raw.Control(func(fd uintptr) { left, err = unix.IoctlGetInt(int(fd), unix.TIOCINQ) }) // FIONREAD
+		if err != nil {
+			t.Fatal(err)
+		}
+		if left == 0 {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Fatalf("what was piped is not read")
 }
 
 // Tables are seeded in each process; what is reported is the same in all of them.

@@ -21,10 +21,7 @@ type interrupts struct {
 
 func watchSignals() *interrupts {
 	i := &interrupts{c: make(chan struct{}, 1), ended: make(chan struct{}), sig: make(chan os.Signal, 1)}
-	signal.Notify(i.sig, syscall.SIGINT, syscall.SIGTERM)
-	if !signal.Ignored(syscall.SIGHUP) { // nohup(1) has it ignored
-		signal.Notify(i.sig, syscall.SIGHUP)
-	}
+	catch(i.sig)
 	// A closed pipe is seen as an error of the write, so that files written
 	// at the same time are tidied up.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
@@ -37,6 +34,14 @@ func watchSignals() *interrupts {
 		}
 	}()
 	return i
+}
+
+// catch has the signals that end a program come to c.
+func catch(c chan<- os.Signal) {
+	signal.Notify(c, syscall.SIGINT, syscall.SIGTERM)
+	if !signal.Ignored(syscall.SIGHUP) { // nohup(1) has it ignored
+		signal.Notify(c, syscall.SIGHUP)
+	}
 }
 
 // cameFor reports whether a signal came that ended a pipe by itself (endable): the end may
@@ -61,8 +66,12 @@ func watchInterim() (c <-chan os.Signal, stop func()) {
 	return usr1, func() { signal.Stop(usr1) }
 }
 
-// stop ends the watch.
+// stop ends the watch, when all is written. A signal that comes between that and the exit
+// must not make a run look as if it had been killed.
 func (i *interrupts) stop() {
+	if ownsProcess {
+		catch(make(chan os.Signal, 1))
+	}
 	signal.Stop(i.sig)
 	close(i.sig)
 }
