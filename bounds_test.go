@@ -29,6 +29,7 @@ var bounds = []struct {
 	{"IP datagrams in fragments", "128 fragments", "reassembly", "MaxPieces", 1},
 	{"transitions that wait for what", "8", "report", "holdShare", 1},
 	{"ranges held beyond a hole", "3", "reassembly", "maxIsles", 1},
+	{"ICMP errors kept of one connection", "8", "tracker", "quoteMax", 1},
 	{"connections shown as evidence", "5", "report/detect", "maxShown", 1},
 	{"connections that one detector holds", "262 144", "report/detect", "maxItems", 1},
 	{"subjects that one detector holds", "65 536", "report/detect", "maxGroups", 1},

@@ -253,13 +253,14 @@ func (d *decoder) skip(r reason) bool {
 	return false
 }
 
-// tag notes a VLAN tag of the frame; the last one is the innermost.
+// tag notes a VLAN tag of the frame; the last one is the innermost, and counts however many
+// there are: it is what the connection shows.
 func (d *decoder) tag(id uint16) {
 	d.vlan = id
 	if d.ntags < maxTags {
-		d.tags[d.ntags] = id
 		d.ntags++
 	}
+	d.tags[d.ntags-1] = id
 }
 
 // stats fills in what the decoder counts.

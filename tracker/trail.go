@@ -238,6 +238,8 @@ func (t *Tracker) quote(n *notebook, c *Conn, s *capture.Segment, q *capture.Quo
 	}
 	d := t.trails.dossiers.at(n.head - 1)
 	if d.nquotes == quoteMax {
+		d.missing++
+		t.trails.missing++
 		return
 	}
 	d.quotes[d.nquotes] = t.trails.keep(q)

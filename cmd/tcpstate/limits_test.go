@@ -71,6 +71,30 @@ func octets(n int, seq func(i int) uint32) []byte {
 	return framesOf(101, frames...)
 }
 
+// icmpErrors are a SYN and so many errors that quote it, each of another router.
+func icmpErrors(n int) []byte {
+	syn := packet4(6, header(5))
+	frames := [][]byte{syn}
+	for i := range n {
+		e := append([]byte{3, 1, 0, 0, 0, 0, 0, 0}, syn[:28]...) // host unreachable
+		binary.BigEndian.PutUint16(e[2:], checksum(e))
+		p := packet4(1, e)
+		copy(p[12:16], []byte{10, 9, 9, byte(i)})
+		copy(p[16:20], syn[12:16])
+		frames = append(frames, p)
+	}
+	return framesOf(101, frames...)
+}
+
+// tagged is a SYN behind so many VLAN tags, the innermost of number 7.
+func tagged(n int) []byte {
+	p := []byte{2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1}
+	for i := range n {
+		p = append(p, 0x81, 0, 0, byte(n-i+6))
+	}
+	return framesOf(1, append(append(p, 8, 0), packet4(6, header(5))...))
+}
+
 // Where a bound bites, the output says so in these words.
 func TestBoundsAreSaid(t *testing.T) {
 	leaking := func() []byte {
@@ -111,6 +135,14 @@ func TestBoundsAreSaid(t *testing.T) {
 		{"segments of one connection, for people", nil, func() []byte { return octets(300, func(int) uint32 { return 2 }) }, exitOK, "not kept: [1-9][0-9]* segments"},
 		{"segments of one connection that is evidence", []string{"-o", "json", "--show", "findings"}, func() []byte { return octets(300, func(int) uint32 { return 2 }) }, exitOK,
 			`"untold":[1-9]`},
+		{"ICMP errors of one connection", []string{"-o", "json", "--show", "summary"}, func() []byte { return icmpErrors(11) }, exitOK, `"untold":3\b`},
+		{"zstd window", []string{"-o", "json"}, func() []byte {
+			// One raw block of one octet, in a frame that wants 256 MiB (RFC 8878 section 3.1.1.1.2).
+			return []byte{0x28, 0xb5, 0x2f, 0xfd, 0, 18 << 3, 9, 0, 0, 0xd4}
+		}, exitDamaged, "zstd data: damaged|damaged-compression"},
+		{"VLAN tags", []string{"-o", "json", "--show", "summary", "--vlan", "7"}, func() []byte { return tagged(12) }, exitOK, `"connections":1\b`},
+		{"VLAN tags that do not count", []string{"-o", "json", "--show", "summary", "--vlan", "8"}, func() []byte { return tagged(12) }, exitOK,
+			`"connections":0\b`},
 		{"rows", []string{"--show", "connections", "--limit", "3"}, leaking, exitOK, " more"},
 		{"evidence", []string{"--show", "findings"}, leaking, exitOK, " more"},
 		{"servers that findings are judged by", []string{"-o", "json", "--show", "findings"}, func() []byte { return servers(33_000, true) }, exitOK,
