@@ -260,29 +260,34 @@ func testSwitchesStates(t *testing.T, browser context.Context) {
 
 func testOpensLadders(t *testing.T, browser context.Context) {
 	o := open(t, browser, sample(), 1400)
-	isOpen := func(id string) bool {
-		return eval[bool](o, `(() => { const e = document.getElementById("`+id+`"); const r = e.getBoundingClientRect(); return e.closest("details").open && r.height > 0 && r.top < innerHeight && r.bottom > 0; })()`)
+	seen := func(id string) string {
+		return `(() => { const e = document.getElementById("` + id + `"); const r = e.getBoundingClientRect(); return e.closest("details").open && r.height > 0 && r.top < innerHeight && r.bottom > 0; })()`
+	}
+	// The page hears of a new place some time after the click.
+	opens := func(o *tab, what string) bool {
+		_, err := chromedp.Run(o.ctx, chromedp.Poll[bool](what))
+		return err == nil
 	}
 	for _, id := range []string{"ladder-24", "ladder-36"} {
-		if isOpen(id) {
+		if eval[bool](o, seen(id)) {
 			t.Fatalf("%s is open", id)
 		}
 		o.click(`#table a[href="#` + id + `"]`)
-		if !isOpen(id) {
+		if !opens(o, seen(id)) {
 			t.Errorf("the link in the table does not open %s", id)
 		}
 	}
 	o.click(`.evidence a[href="#ladder-6-4"]`)
-	if !isOpen("ladder-6-4") {
+	if !opens(o, seen("ladder-6-4")) {
 		t.Error("the link of a frame does not open its ladder")
 	}
 	other := open(t, browser, sample(), 1400)
 	other.do(chromedp.Navigate(other.url + "#ladder-12"))
-	if !eval[bool](other, `document.getElementById("ladder-12").closest("details").open`) {
+	if !opens(other, `document.getElementById("ladder-12").closest("details").open`) {
 		t.Error("an address with a place does not open it")
 	}
 	other.click(`#chart-marks a[href="#finding-3"] circle`)
-	if !eval[bool](other, `location.hash === "#finding-3"`) {
+	if !opens(other, `location.hash === "#finding-3"`) {
 		t.Error("a mark on the axis is no link")
 	}
 }
