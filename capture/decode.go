@@ -44,8 +44,8 @@ var reasonNames = [numReasons]string{
 	truncatedTunnel:    "truncated-tunnel",      // a tunnel header inside IP is cut or malformed
 	unknownLink:        "unsupported-link-type", // the whole link layer is unknown
 	fragmentIncomplete: "fragment-incomplete",   // the rest of the datagram never came
-	fragmentOverlap:    "fragment-overlap",      // fragments that contradict each other
-	fragmentLimit:      "fragment-limit",        // given up for want of room
+	fragmentOverlap:    "fragment-overlap",      // fragments that contradict each other, or can be of no datagram
+	fragmentLimit:      "fragment-limit",        // given up for want of room, or in too many pieces
 }
 
 // reasonOrder sorts the reasons by name, as Stats tells of them.

@@ -75,7 +75,7 @@ type FragmentLimits struct {
 // Where IPv4 fragments overlap, the octets that came first stand. Where they
 // disagree on the datagram's end, and where IPv6 fragments overlap at all
 // (RFC 5722) unless one is the exact copy of another, the datagram is given
-// up, with all its fragments still to come.
+// up, with all its fragments still to come. So is one of too many pieces.
 type Fragments struct {
 	limits FragmentLimits
 	byKey  map[FragmentKey]*datagram
@@ -100,8 +100,17 @@ type datagram struct {
 	head       [HeadLen]byte
 	proto      uint8
 	flag       bool
-	dead       bool // contradicted itself
+	dead       death
 }
+
+// death is why a datagram was given up before its time.
+type death uint8
+
+const (
+	alive        death = iota
+	contradicted       // its fragments disagree
+	overfull           // more than MaxPieces
+)
 
 // piece is [from, to) of the payload; got is how far it was captured. Pieces
 // are sorted and do not overlap.
@@ -125,7 +134,7 @@ func (t *Fragments) Held() int { return len(t.byKey) }
 func (t *Fragments) Incomplete() Lost {
 	l := t.incomplete
 	for d := t.oldest; d != nil; d = d.next {
-		if !d.dead {
+		if d.dead == alive {
 			l.add(d.fragments, d.frame)
 		}
 	}
@@ -137,15 +146,24 @@ func (t *Fragments) Incomplete() Lost {
 func (t *Fragments) Overlapping() Lost {
 	l := t.overlapping
 	for d := t.oldest; d != nil; d = d.next {
-		if d.dead {
+		if d.dead == contradicted {
 			l.add(d.fragments, d.frame)
 		}
 	}
 	return l
 }
 
-// Evicted counts the fragments of datagrams that had to make room.
-func (t *Fragments) Evicted() Lost { return t.evicted }
+// Evicted counts the fragments of datagrams that had to make room, and of those
+// that were in more than MaxPieces.
+func (t *Fragments) Evicted() Lost {
+	l := t.evicted
+	for d := t.oldest; d != nil; d = d.next {
+		if d.dead == overfull {
+			l.add(d.fragments, d.frame)
+		}
+	}
+	return l
+}
 
 // Add takes a fragment and reports whether it completes its datagram.
 func (t *Fragments) Add(k *FragmentKey, f *Fragment) (Joined, bool) {
@@ -170,11 +188,10 @@ func (t *Fragments) Add(k *FragmentKey, f *Fragment) (Joined, bool) {
 	if f.Frame < d.frame {
 		d.frame = f.Frame
 	}
-	if d.dead {
+	if d.dead != alive {
 		return Joined{}, false
 	}
-	if !d.put(f) {
-		d.dead = true
+	if d.dead = d.put(f); d.dead != alive {
 		d.pieces = d.pieces[:0]
 		return Joined{}, false
 	}
@@ -186,17 +203,17 @@ func (t *Fragments) Add(k *FragmentKey, f *Fragment) (Joined, bool) {
 	return Joined{Head: d.head[:d.captured()], Len: d.end, Proto: d.proto, Flag: d.flag}, true
 }
 
-// put enters a fragment into the datagram and reports whether it may.
-func (d *datagram) put(f *Fragment) bool {
+// put enters a fragment into the datagram and reports whether that ends it.
+func (d *datagram) put(f *Fragment) death {
 	from, to := f.Offset, f.Offset+f.Len
 	if !f.More {
 		if d.end >= 0 && d.end != to {
-			return false
+			return contradicted
 		}
 		d.end = to
 	}
 	if d.end >= 0 && (to > d.end || len(d.pieces) > 0 && int(d.pieces[len(d.pieces)-1].to) > d.end) {
-		return false
+		return contradicted
 	}
 	if from == 0 {
 		d.proto = f.Proto
@@ -208,10 +225,10 @@ func (d *datagram) put(f *Fragment) bool {
 	}
 	if i < len(d.pieces) && int(d.pieces[i].from) < to { // overlap
 		if p := d.pieces[i]; int(p.from) == from && int(p.to) == to {
-			return true // a copy, as a capture on two interfaces has it
+			return alive // a copy, as a capture on two interfaces has it
 		}
 		if d.key.V6 {
-			return false
+			return contradicted
 		}
 	}
 	// Fill the gaps between the pieces that are there.
@@ -226,7 +243,7 @@ func (d *datagram) put(f *Fragment) bool {
 			stop = min(stop, int(d.pieces[i].from))
 		}
 		if len(d.pieces) >= MaxPieces {
-			return false
+			return overfull
 		}
 		got := min(stop, f.Offset+len(f.Data))
 		if got < at {
@@ -239,7 +256,7 @@ func (d *datagram) put(f *Fragment) bool {
 		i++
 		at = stop
 	}
-	return true
+	return alive
 }
 
 // whole reports whether the pieces leave no gap up to the end.
@@ -303,8 +320,11 @@ func (t *Fragments) expire(now int64) {
 }
 
 func (t *Fragments) count(d *datagram, l *Lost) {
-	if d.dead {
+	switch d.dead {
+	case contradicted:
 		l = &t.overlapping
+	case overfull:
+		l = &t.evicted
 	}
 	l.add(d.fragments, d.frame)
 }

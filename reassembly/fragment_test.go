@@ -171,8 +171,13 @@ func TestFragmentsBounds(t *testing.T) {
 	for i := range MaxPieces + 1 {
 		table.Add(&k, frag(16*i, 8, true))
 	}
-	if table.Overlapping().Fragments != MaxPieces+1 {
-		t.Errorf("%+v", table.Overlapping())
+	// That is the bound's doing and no fault of the fragments, while the datagram is
+	// held and after it has aged out.
+	for _, at := range []int64{-1e18, 1e6} {
+		start(29, at)
+		if table.Overlapping() != (Lost{}) || table.Evicted() != (Lost{16 + MaxPieces + 1, 1}) {
+			t.Errorf("%+v overlapping, %+v evicted", table.Overlapping(), table.Evicted())
+		}
 	}
 }
 
