@@ -66,6 +66,7 @@ func TestLinks(t *testing.T) {
 		{"mpls", linkEthernet, eth(etherMPLS, cat([]byte{0, 1, 0, 64}, []byte{0, 2, 1, 64}, four)), NoVLAN, 0},
 		{"mpls-6", linkEthernet, eth(etherMPLSm, cat([]byte{0, 2, 1, 64}, six)), NoVLAN, 0},
 		{"mpls-pseudowire", linkEthernet, eth(etherMPLS, cat([]byte{0, 2, 1, 64, 0, 0, 0, 0}, eth(etherVLAN, vlan(3, etherIPv4, four)))), 3, 0},
+		{"fabricpath", linkEthernet, eth(etherFP, cat([]byte{0x40, 0x20}, eth(etherVLAN, vlan(7, etherIPv4, four)))), 7, 0},
 		{"raw", linkRaw, four, NoVLAN, 0},
 		{"raw-6", linkRaw, six, NoVLAN, 0},
 		{"raw-12", linkRawBSD, four, NoVLAN, 0},

@@ -47,6 +47,7 @@ const (
 	etherPPPoE = 0x8864
 	etherPPP   = 0x880b
 	etherTEB   = 0x6558 // transparent Ethernet bridging
+	etherFP    = 0x8903 // Cisco FabricPath
 )
 
 var linkNames = map[uint32]string{
@@ -133,6 +134,8 @@ func (d *decoder) network(proto uint16, p []byte, wire int, s *Segment) bool {
 			return d.ppp(p, wire, s)
 		case etherTEB:
 			return d.ethernet(p, wire, s)
+		case etherFP:
+			return d.fabricPath(p, wire, s)
 		case 4: // Linux cooked: 802.2 LLC without a length
 			return d.llc(p, wire, s)
 		}

@@ -4,6 +4,7 @@ import "encoding/binary"
 
 // Ports of the tunnels over UDP (IANA), as Wireshark has them by default.
 const (
+	portL2TP   = 1701
 	portGTPU   = 2152
 	portTeredo = 3544
 	portVXLAN  = 4789
@@ -111,7 +112,7 @@ func (d *decoder) udp(p []byte, n int, s *Segment) bool {
 	sport, dport := binary.BigEndian.Uint16(p), binary.BigEndian.Uint16(p[2:])
 	port := dport
 	switch dport {
-	case portGTPU, portTeredo, portVXLAN, portGeneve:
+	case portL2TP, portGTPU, portTeredo, portVXLAN, portGeneve:
 	default:
 		port = sport
 	}
@@ -128,6 +129,8 @@ func (d *decoder) udp(p []byte, n int, s *Segment) bool {
 			return false
 		}
 		return d.network(binary.BigEndian.Uint16(b[2:]), b[size:], n-size, s)
+	case portL2TP:
+		return d.l2tp(b, n, s)
 	case portGTPU:
 		return d.gtp(b, n, s)
 	case portTeredo:
@@ -172,6 +175,45 @@ func (d *decoder) gtp(p []byte, n int, s *Segment) bool {
 		return false
 	}
 	return d.rawIP(p[size:], n-size, s)
+}
+
+// l2tp reads a data message of L2TP version 2 (RFC 2661 section 3.1), which carries PPP.
+func (d *decoder) l2tp(p []byte, n int, s *Segment) bool {
+	flags := binary.BigEndian.Uint16(p)
+	if flags&0x800f != 2 { // a control message, or another version
+		return false
+	}
+	size := 6
+	if flags&0x4000 != 0 { // length: padding may follow what it counts
+		size += 2
+		n = min(n, int(binary.BigEndian.Uint16(p[2:])))
+	}
+	if flags&0x0800 != 0 { // sequence numbers
+		size += 4
+	}
+	if flags&0x0200 != 0 { // offset: that many octets more
+		if len(p) < size+2 {
+			return false
+		}
+		size += 2 + int(binary.BigEndian.Uint16(p[size:]))
+	}
+	if len(p) < size || n < size || !d.enter() {
+		return false
+	}
+	return d.ppp(p[size:], n-size, s)
+}
+
+// fabricPath reads what stands behind the EtherType of Cisco's FabricPath: a tag of two
+// octets, then an Ethernet frame.
+func (d *decoder) fabricPath(p []byte, wire int, s *Segment) bool {
+	if len(p) < 2 {
+		return false
+	}
+	if d.depth >= maxDepth {
+		return d.skip(tunnelDepth)
+	}
+	d.depth++
+	return d.ethernet(p[2:], wire-2, s)
 }
 
 // teredo reads IPv6 over UDP (RFC 4380 section 5.1.1): authentication and

@@ -49,6 +49,9 @@ func TestTunnels(t *testing.T) {
 		{"gtp", udp(portGTPU, portGTPU, []byte{0x30, 255, 0, 45, 0, 0, 0, 1}, four), NoVLAN},
 		{"gtp-sequence", udp(portGTPU, portGTPU, []byte{0x32, 255, 0, 49, 0, 0, 0, 1, 0, 7, 0, 0}, six), NoVLAN},
 		{"gtp-extensions", udp(9, portGTPU, []byte{0x34, 255, 0, 57, 0, 0, 0, 1, 0, 0, 0, 0x85, 1, 0, 0, 0x85, 2, 0, 0, 0, 0, 0, 0, 0}, four), NoVLAN},
+		{"l2tp", udp(portL2TP, portL2TP, []byte{0, 2, 0, 1, 0, 2, 0xff, 3, 0, 0x21}, four), NoVLAN},
+		{"l2tp-6", udp(portL2TP, 9, []byte{0, 2, 0, 1, 0, 2, 0, 0x57}, six), NoVLAN},
+		{"l2tp-all-fields", udp(9, portL2TP, []byte{0x4a, 2}, be16(17+len(four)), []byte{0, 1, 0, 2, 0, 3, 0, 4, 0, 2, 9, 9, 0x21}, four), NoVLAN},
 		{"teredo", udp(portTeredo, 9, six), NoVLAN},
 		{"teredo-headers", udp(9, portTeredo, []byte{0, 1, 1, 1, 1, 1}, make([]byte, 9), []byte{0, 0, 1, 2, 3, 4, 5, 6}, six), NoVLAN},
 		{"vxlan-in-vxlan", udp(9, portVXLAN, vx, udp(9, portVXLAN, vx, eth(etherIPv4, four))), NoVLAN},
@@ -74,7 +77,15 @@ func TestTunnels(t *testing.T) {
 
 // A port is no proof: other datagrams on it are let be.
 func TestNotTunnels(t *testing.T) {
-	for _, port := range []int{portVXLAN, portGeneve, portGTPU, portTeredo} {
+	// A control message of L2TP, and version 3, which has no PPP in it.
+	for _, flags := range []byte{0xc8, 0} {
+		b := cat([]byte{flags, 3 - flags>>7, 0, 80, 0, 1, 0, 2, 0, 0x21}, ip4("10.0.0.1", "10.0.0.2", protoTCP, plainSeg.bytes()))
+		f := eth(etherIPv4, ip4("1.1.1.1", "2.2.2.2", protoUDP, cat(be16(9), be16(portL2TP), be16(8+len(b)), be16(0), b)))
+		if s, _, ok, _ := decodeOne(linkEthernet, f, 0); ok {
+			t.Errorf("L2TP with flags %#x: %+v", flags, s)
+		}
+	}
+	for _, port := range []int{portVXLAN, portGeneve, portGTPU, portL2TP, portTeredo} {
 		for _, b := range [][]byte{make([]byte, 8), make([]byte, 60), {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, []byte("GET / HTTP/1.1\r\nHost: x\r\n\r\n")} {
 			f := eth(etherIPv4, ip4("1.1.1.1", "2.2.2.2", protoUDP, cat(be16(9), be16(port), be16(8+len(b)), be16(0), b)))
 			if s, _, ok, _ := decodeOne(linkEthernet, f, 0); ok {
