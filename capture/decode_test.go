@@ -88,6 +88,7 @@ func TestLinks(t *testing.T) {
 		{"cooked2-vlan", linkSLL2, sll2(etherVLAN, vlan(6, etherIPv4, four)), 6, 0},
 		{"ppp", linkPPP, ppp, NoVLAN, 0},
 		{"ppp-bare", linkPPP, ppp[2:], NoVLAN, 0},
+		{"ppp-cisco", linkPPP, cat([]byte{0x0f, 0}, be16(etherIPv4), four), NoVLAN, 0},
 		{"ppp-compressed", linkPPP, cat([]byte{0x21}, four), NoVLAN, 0},
 		{"ppp-hdlc", linkPPPHDLC, ppp, NoVLAN, 0},
 		{"ppp-hdlc-cisco", linkPPPHDLC, cat([]byte{0x0f, 0}, be16(etherIPv4), four), NoVLAN, 0},

@@ -106,7 +106,9 @@ func (d *decoder) quote(q Quote, p []byte, s *Segment) bool {
 		IPID: id, TTL: ttl, Mark: d.mark | Quoted | ShortQuote,
 	}
 	s.ends(src, dst, binary.BigEndian.Uint16(p), binary.BigEndian.Uint16(p[2:]))
-	if len(p) >= tcpNeeds {
+	// Of what a redirect (type 5) quotes Wireshark reads 8 octets of TCP and no more,
+	// however long it is: it gives it no stream number.
+	if len(p) >= tcpNeeds && (q.V6 || q.Type != 5) {
 		s.Mark &^= ShortQuote
 		s.Ack, s.Flags, s.Window = binary.BigEndian.Uint32(p[8:]), p[13], binary.BigEndian.Uint16(p[14:])
 	}

@@ -33,7 +33,7 @@ func TestQuotes(t *testing.T) {
 		{"16-octets", icmp(3, 3, 0, four[:36]), q4(3, 3, 0), false},
 		{"fragmentation-needed", icmp(3, 4, 1400, four), q4(3, 4, 1400), false},
 		{"source-quench", icmp(4, 0, 0, four), q4(4, 0, 0), false},
-		{"redirect", icmp(5, 1, 0x0a000001, four), q4(5, 1, 0), false},
+		{"redirect", icmp(5, 1, 0x0a000001, four), q4(5, 1, 0), true},
 		{"time-exceeded", icmp(11, 0, 0, four[:28]), q4(11, 0, 0), true},
 		{"parameter-problem", icmp(12, 0, 0x14000000, four), q4(12, 0, 0), false},
 		{"quote-with-options", icmp(3, 1, 0, ip4("10.0.0.1", "10.0.0.2", protoTCP, tcp, 1, 1, 1, 0)), q4(3, 1, 0), false},

@@ -190,6 +190,9 @@ func (d *decoder) rareLink(link uint32, p []byte, wire int, s *Segment) bool {
 	at, next := 0, uint32(0)
 	switch link {
 	case linkPPP:
+		if len(p) >= 4 && p[0]&0x7f == 0x0f && p[1] == 0 { // Cisco's framing, unicast or multicast, under this link type
+			return d.network(binary.BigEndian.Uint16(p[2:]), p[4:], wire-4, s)
+		}
 		return d.ppp(p, wire, s)
 	case linkPPPWithDir: // an octet in front tells the direction
 		if len(p) < 1 {

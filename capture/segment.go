@@ -50,8 +50,8 @@ const (
 	Tunnelled
 	// TimeBack: the frame's time is before that of the frame before it.
 	TimeBack
-	// ShortQuote: a quote of fewer than 16 octets of TCP header; Ack, Flags
-	// and Window are unknown. Wireshark gives no stream number for such a one.
+	// ShortQuote: a quote of fewer than 16 octets of TCP header, or in a redirect;
+	// Ack, Flags and Window are unknown. Wireshark gives no stream number for such a one.
 	ShortQuote
 )
 
