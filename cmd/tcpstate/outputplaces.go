@@ -11,9 +11,13 @@ import (
 type outputPlaces map[string]bool
 
 // add takes one -o, FORMAT or FORMAT=FILE, whose format is known, and returns its file, ""
-// for standard output. inputs are the files that are read, which no output may replace.
+// for standard output, which is called "-", too, as -w has it. inputs are the files that are
+// read, which no output may replace.
 func (p outputPlaces) add(o string, inputs []string) (file string, err error) {
 	format, file, toFile := strings.Cut(o, "=")
+	if file == "-" {
+		file, toFile = "", false
+	}
 	place := file
 	if toFile {
 		place = filepath.Clean(file)
