@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -158,6 +160,41 @@ func TestOutputIsInput(t *testing.T) {
 			var stdout, stderr bytes.Buffer
 			args := into(how, out, name)
 			if code := run(args, nil, &stdout, &stderr); code != exitUsage || lines(stderr.String()) != 1 {
+				t.Errorf("tcpstate %v: exit status %d: %s", args, code, &stderr)
+			}
+			if now, err := os.ReadFile(name); err != nil || !bytes.Equal(now, b) {
+				t.Fatalf("tcpstate %v has written over its input", args)
+			}
+		}
+	}
+}
+
+// Standard input that comes from a file is not written over, either: by that file's name or by
+// that of standard input.
+func TestOutputIsStandardInput(t *testing.T) {
+	b, err := os.ReadFile(leak)
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(t.TempDir(), "in.pcap")
+	if err := os.WriteFile(name, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	defer func(was *os.File) { os.Stdin = was }(os.Stdin)
+	os.Stdin = f
+	for _, how := range writings {
+		for _, out := range []string{name, fmt.Sprintf("/proc/self/fd/%d", f.Fd())} {
+			var stdout, stderr bytes.Buffer
+			if _, err := f.Seek(0, io.SeekStart); err != nil {
+				t.Fatal(err)
+			}
+			args := into(how, out, "-")
+			if code := run(args, f, &stdout, &stderr); code != exitUsage || lines(stderr.String()) != 1 {
 				t.Errorf("tcpstate %v: exit status %d: %s", args, code, &stderr)
 			}
 			if now, err := os.ReadFile(name); err != nil || !bytes.Equal(now, b) {

@@ -104,14 +104,18 @@ func writePlace(name string) string {
 }
 
 // isInput reports whether an output would take the place of a capture that is
-// read, under whatever name.
+// read, under whatever name. Standard input is one where it comes from a file.
 func isInput(file string, inputs []string) bool {
 	out, err := os.Stat(file)
 	if err != nil || !out.Mode().IsRegular() {
 		return false
 	}
 	return slices.ContainsFunc(inputs, func(p string) bool {
-		in, err := os.Stat(p)
+		stat := func() (os.FileInfo, error) { return os.Stat(p) }
+		if p == "-" {
+			stat = os.Stdin.Stat
+		}
+		in, err := stat()
 		return err == nil && os.SameFile(in, out)
 	})
 }
