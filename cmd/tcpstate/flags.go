@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"net/netip"
@@ -142,12 +143,35 @@ func define(f *flags, r *raw) *pflag.FlagSet {
 	return fs
 }
 
+// plainValue is an error of the library about a value, with what a value would be in place of
+// which of Go's functions did not like it.
+func plainValue(err error) error {
+	var bad *pflag.InvalidValueError
+	if !errors.As(err, &bad) {
+		return err
+	}
+	flag, want := bad.GetFlag(), "give a whole number"
+	switch kind := flag.Value.Type(); {
+	case kind == "duration":
+		want = "give it as 90s, 5m or 1h30m"
+	case kind == "bool":
+		want = "it takes no value, or true or false"
+	case errors.Is(err, strconv.ErrRange):
+		want = "too large"
+	}
+	name := "--" + flag.Name
+	if flag.Shorthand != "" {
+		name = "-" + flag.Shorthand + ", " + name
+	}
+	return fmt.Errorf("invalid argument %q for %q flag: %s", bad.GetValue(), name, want)
+}
+
 // parseFlags reads the arguments. The error says what is wrong with them.
 func parseFlags(args []string) (*flags, error) {
 	f, r := &flags{}, &raw{}
 	fs := define(f, r)
 	if err := fs.Parse(args); err != nil {
-		return nil, usageError(err)
+		return nil, usageError(plainValue(err))
 	}
 	if f.help || f.version || f.list {
 		return f, nil
