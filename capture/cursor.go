@@ -79,6 +79,14 @@ func (c *walk) hurt(reason string, at int64, cut bool) {
 	c.damage = append(c.damage, Damage{File: c.name, Reason: reason, Offset: at, N: 1, Cut: cut})
 }
 
+// failed notes that reading failed at an offset, with what the system said of it.
+func (c *walk) failed(reason string, at int64, err error) {
+	c.hurt(reason, at, false)
+	if d := &c.damage[len(c.damage)-1]; d.Reason == reason {
+		d.Detail = readWords(err)
+	}
+}
+
 // stop ends the file with damage at an offset.
 func (c *walk) stop(reason string, at int64) error {
 	c.hurt(reason, at, false)
@@ -100,7 +108,7 @@ func (c *walk) dry() error {
 	case err == io.EOF || errors.Is(err, io.ErrUnexpectedEOF):
 		c.hurt("cut-short", at, true)
 	default:
-		c.hurt(readReason(err), at, false)
+		c.failed(readReason(err), at, err)
 	}
 	return io.EOF
 }

@@ -235,6 +235,19 @@ func zipError(err error) error {
 	return errZip
 }
 
+// readWords are what the system says of such an error, without the name of the file.
+func readWords(err error) string {
+	var u *UnreadableError
+	if errors.As(err, &u) {
+		return u.Reason
+	}
+	var pe *fs.PathError
+	if errors.As(err, &pe) {
+		return pe.Err.Error()
+	}
+	return ""
+}
+
 // readReason is the word in Damage for an error that ended a file.
 func readReason(err error) string {
 	if errors.Is(err, errZip) {
@@ -295,7 +308,7 @@ func (in *input) wake() {
 	before := in.cur
 	if err := in.open(); err != nil {
 		in.cur = before
-		in.cur.state().hurt("read-error", 0, false)
+		in.cur.state().failed("read-error", 0, err)
 		in.ended = true
 		return
 	}

@@ -178,7 +178,7 @@ func TestReadError(t *testing.T) {
 	plain := someFile(100)
 	for name, file := range map[string][]byte{"plain": plain, "gzip": gz(plain)[:1000]} {
 		r := readPaths(t, Options{Paths: []string{"-"}, Stdin: &failing{bytes.NewReader(file)}})
-		if r.err != nil || len(r.stats.Damage) != 1 || r.stats.Damage[0].Reason != "read-error" || r.stats.Damage[0].Cut {
+		if r.err != nil || len(r.stats.Damage) != 1 || r.stats.Damage[0].Reason != "read-error" || r.stats.Damage[0].Detail != "input/output error" || r.stats.Damage[0].Cut {
 			t.Errorf("%s: %v %+v", name, r.err, r.stats.Damage)
 		}
 	}

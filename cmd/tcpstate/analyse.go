@@ -125,7 +125,8 @@ func (c *cli) written(f *flags, rec *recorder, r *report.Report, intr *interrupt
 type ending struct {
 	stats       capture.Stats
 	interrupted bool
-	err         error // of the source, if it failed
+	err         error  // of the source, if it failed
+	name        string // of the capture, where it is one of several
 }
 
 // follow reads the source to its end, or until it is interrupted, and writes

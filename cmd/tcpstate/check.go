@@ -280,6 +280,7 @@ func (j *court) analyse(c *cli, f *flags, t *target, input *verdict.Check) (fina
 		}
 		input.Note(damageText(d), !(d.Cut && f.truncated))
 	}
+	last.name = t.name
 	return final, v, c.verdict(f, last)
 }
 

@@ -40,6 +40,7 @@ func (c *cli) initPolicy(f *flags, files []target, intr *interrupts) error {
 		if err = quiet(err); err != nil {
 			return err
 		}
+		last.name = t.name
 		if err := c.verdict(&one, last); err != nil {
 			return err // a policy of half a capture would be wrong
 		}

@@ -36,7 +36,12 @@ func (c *cli) verdict(f *flags, e ending) error {
 		if len(lines) == 1 && damaged {
 			lines, remarks = []string{strings.Join(append(lines, remarks...), "; ")}, nil
 		}
-		lines = append(lines, remarks...)
+		for _, l := range remarks {
+			if e.name != "" {
+				l = report.Printable(e.name) + ": " + l
+			}
+			lines = append(lines, l)
+		}
 	}
 	for _, l := range lines {
 		c.complain("%s", l)
@@ -89,6 +94,9 @@ func damageWhat(d *capture.Damage) string {
 		what = "cannot be read further"
 	}
 	s := fmt.Sprintf("%s at byte %d (reason %s)", what, d.Offset, d.Reason)
+	if d.Detail != "" {
+		s += ": " + d.Detail
+	}
 	if d.N > 1 {
 		s += fmt.Sprintf(", %d times", d.N)
 	}
