@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"tcpstate/capture"
 )
 
 const leak = "../../testdata/pcaps/close-wait-leak.pcap"
@@ -91,6 +93,20 @@ func TestFullDisk(t *testing.T) {
 	var stderr bytes.Buffer
 	if code := run([]string{"-o", "ndjson", leak}, nil, fullDisk{}, &stderr); code != exitUsage || !strings.Contains(stderr.String(), "no space left") {
 		t.Errorf("exit status %d, standard error: %s", code, &stderr)
+	}
+}
+
+// So does what is written without a capture.
+func TestFullDiskWithoutCapture(t *testing.T) {
+	ways := [][]string{{"--help"}, {"--version"}, {"findings"}, {"findings", "refused"}}
+	if ifs, err := capture.Interfaces(); err == nil && len(ifs) > 0 {
+		ways = append(ways, []string{"-D"})
+	}
+	for _, args := range ways {
+		var stderr bytes.Buffer
+		if code := run(args, nil, fullDisk{}, &stderr); code != exitUsage || strings.Count(stderr.String(), "\n") != 1 || !strings.Contains(stderr.String(), "no space left") {
+			t.Errorf("tcpstate %v: exit status %d: %s", args, code, &stderr)
+		}
 	}
 }
 

@@ -90,7 +90,9 @@ func (c *cli) listInterfaces() error {
 		return statusError{exitNoCapture, err}
 	}
 	for i, x := range ifs {
-		fmt.Fprintf(c.stdout, "%d.%s\n", i+1, report.Printable(x.String()))
+		if _, err := fmt.Fprintf(c.stdout, "%d.%s\n", i+1, report.Printable(x.String())); err != nil {
+			return quiet(err)
+		}
 	}
 	return nil
 }
