@@ -126,7 +126,7 @@ type ending struct {
 	stats       capture.Stats
 	interrupted bool
 	err         error  // of the source, if it failed
-	name        string // of the capture, where it is one of several
+	name        string // of the capture, where there may be several
 }
 
 // follow reads the source to its end, or until it is interrupted, and writes
