@@ -10,7 +10,7 @@ const (
 	// plainFlags may be on any segment and mean nothing to states.
 	plainFlags = capture.PSH | capture.ECE | capture.CWR
 	// promptFin is how soon after the peer's FIN one has to come that acknowledges
-	// it, so that Conn.plain need not be asked: it allows as much, and a round trip.
+	// it, so that it is in time (Conn.plain) whatever the round trip takes.
 	promptFin = slack + unheardAfter
 	// maxFrames is how many frames after the one before a stroke may be.
 	maxFrames = 1 << (32 - strokeFrames)
@@ -196,11 +196,10 @@ func (t *Tracker) draw(r ref, s *capture.Segment) bool {
 		late = true
 	}
 	to := &st.turns[code]
-	switch {
-	case late:
-		by := t.learnt(k, s) // it depends on what was measured
-		to = &by
-	case to.next == unknown:
+	if late && s.Time-k.finAt > reach(t.rtt(k, x))+unheardAfter {
+		to = &st.tardy[code]
+	}
+	if to.next == unknown {
 		*to = t.learnt(k, s)
 	}
 	if to.next == departs || k.n >= openingMax && !t.stages.all[to.next].spoke {
@@ -341,7 +340,7 @@ func (t *Tracker) turn(r ref, k *sketch, to *turn, now int64, frame uint64, key 
 		t.usage.change(&subject{key: *key, client: k.side(), first: k.frame, syn: k.n == 1 && frame != 0, finSide: is.finSide, finFrame: k.finFrame},
 			&h, m, is.in)
 		k.client, k.what = h.client, h.what
-		if t.of <= 1 && t.usage.full() {
+		if t.log == nil && t.usage.full() {
 			t.count()
 		}
 	}

@@ -164,11 +164,14 @@ const (
 
 // reach is how long after a segment towards e was seen it must have arrived
 // and e's next segment must show it.
-func (e *Endpoint) reach() int64 {
-	if e.rtt == 0 {
+func (e *Endpoint) reach() int64 { return reach(e.rtt) }
+
+// reach is that of an endpoint with this rtt; 0 is unknown.
+func reach(rtt int64) int64 {
+	if rtt == 0 {
 		return unknownRTT + slack
 	}
-	return e.rtt + slack
+	return rtt + slack
 }
 
 // sample takes note that e acknowledges up to ack at time t.

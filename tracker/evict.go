@@ -73,7 +73,7 @@ func (b *bound) set(cfg *Config, n int) {
 // thought. It may be called between batches, where there is one worker.
 func (p *Parallel) Squeeze(octets int64) {
 	t := p.workers[0].Tracker
-	if b := &t.bound; len(p.workers) == 1 && b.strict && b.memory != math.MaxInt64 {
+	if b := &t.bound; p.alone && b.strict && b.memory != math.MaxInt64 {
 		b.memory = max(min(b.memory, t.octets(true))-octets, min(b.memory, t.cfg.MaxMemory/8))
 	}
 }

@@ -45,7 +45,7 @@ func (n *Numbers) Of(frame uint64) uint64 { return n.n.of(frame) }
 
 // Sketched is how many lives are sketches, where there is one worker.
 func (p *Parallel) Sketched() int {
-	if len(p.workers) > 1 {
+	if !p.alone {
 		return 0
 	}
 	return p.workers[0].table.sketches.inUse()

@@ -125,17 +125,21 @@ func (p *Parallel) tell() {
 		switch best.kind {
 		case itemTransition:
 			s := &j.steps[best.index]
-			s.ID = p.numbers.of(s.ID)
+			s.ID = p.of(s.ID)
 			p.obs.Transition(s)
 			continue
 		case itemOpened:
 			s := &j.steps[best.index]
-			s.ID = p.numbers.of(s.ID)
+			s.ID = p.of(s.ID)
 			p.obs.Opened(s)
+			continue
+		case itemDrawn:
+			d := &j.drawn[best.index]
+			p.teller.tellDrawn(d, j.leaves[d.leaf:])
 			continue
 		case itemSilent:
 			s := &j.silent[best.index]
-			s.ID = p.numbers.of(s.ID)
+			s.ID = p.of(s.ID)
 			if p.obs.Case != nil {
 				p.obs.SilentCase(s)
 			}

@@ -6,21 +6,27 @@ import (
 	"tcpstate/capture"
 )
 
-// Parallel follows the connections of one capture with several trackers, each
-// of which has the connections that their hash gives it, with a table of its
-// own. What they find is put in order again and told from the goroutine that
-// calls Parallel's methods. It is the same, to the octet, for any number of
-// them; one works in the caller's goroutine and needs no putting in order.
+// Parallel follows the connections of one capture with as many workers as
+// processors are to be kept busy. What they find is told from the goroutine that calls
+// Parallel's methods, and is the same, to the octet, for any number of them.
 //
-// All workers go through all segments of a batch, and leave out those of other
-// workers' connections: so each knows the time, and what the capture as a whole
+// One is a tracker in the caller's goroutine. Of two, one is a tracker in a goroutine
+// of its own, and the caller works out what the lives come to that are over (drawn.go),
+// counts and tells: neither does anything that the other does, too. Of more, all but the
+// caller are trackers, each of which has the connections that their hash gives it,
+// with a table of its own; what they find is put in order again.
+//
+// All trackers go through all segments of a batch, and leave out those of other
+// trackers' connections: so each knows the time, and what the capture as a whole
 // shows, as of each segment.
 type Parallel struct {
 	obs     Observer
-	workers []*worker
+	workers []*worker        // the trackers
 	flight  []*capture.Batch // handed to the workers, the oldest first
 	ready   []*transcript    // of the batch in hand, by worker
 	closed  bool
+	alone   bool     // one tracker, in the caller's goroutine
+	teller  *Tracker // of what is drawn, where there is one tracker in its own
 	numbers numbers
 	census  census
 	usage   Usage
@@ -40,18 +46,23 @@ type worker struct {
 // is being told of included: they need not keep step.
 const InFlight = 6
 
-// NewParallel makes n trackers that report to obs. With Observer.Step there is
-// only one.
+// NewParallel makes n workers that report to obs. With Observer.Step there is one.
 func NewParallel(cfg Config, n int, obs Observer) *Parallel {
 	p := &Parallel{obs: obs}
 	if n < 1 || obs.Step != nil {
 		n = 1
 	}
 	if n == 1 {
+		p.alone = true
 		p.workers = []*worker{{Tracker: New(cfg, obs)}}
 		return p
 	}
-	p.usage.resolve = p.numbers.of
+	n--
+	if n == 1 {
+		p.teller = newTeller(cfg, obs)
+	} else {
+		p.usage.resolve = p.numbers.of
+	}
 	for i := range n {
 		w := &worker{Tracker: New(cfg, obs), in: make(chan *capture.Batch, InFlight), out: make(chan *transcript, InFlight),
 			free: make(chan *transcript, InFlight), done: make(chan struct{})}
@@ -80,7 +91,7 @@ func (w *worker) run() {
 // Process hands a batch to the workers. It returns one that they are done with,
 // of which everything was told, or nil: b itself where there is one worker.
 func (p *Parallel) Process(b *capture.Batch) *capture.Batch {
-	if len(p.workers) == 1 {
+	if p.alone {
 		p.workers[0].Process(b)
 		return b
 	}
@@ -106,7 +117,9 @@ func (p *Parallel) Wait() *capture.Batch {
 	for _, w := range p.workers {
 		p.ready = append(p.ready, <-w.out)
 	}
-	p.number()
+	if p.teller == nil {
+		p.number()
+	}
 	p.count(b)
 	p.gains = p.gains[:0]
 	for _, j := range p.ready {
@@ -123,7 +136,7 @@ func (p *Parallel) Wait() *capture.Batch {
 // Finish ends the capture, as Tracker.Finish does. All batches must have been
 // waited for.
 func (p *Parallel) Finish() {
-	if len(p.workers) == 1 {
+	if p.alone {
 		p.workers[0].Finish()
 		return
 	}
@@ -163,7 +176,7 @@ func (p *Parallel) Finish() {
 
 // Close lets the workers end, where Finish is not to be called or was.
 func (p *Parallel) Close() {
-	if p.closed || len(p.workers) == 1 {
+	if p.closed || p.alone {
 		return
 	}
 	p.closed = true
@@ -186,13 +199,25 @@ func (p *Parallel) renamed(tell func(*Silent)) func(*Silent) {
 		return nil
 	}
 	return func(s *Silent) {
-		s.ID = p.numbers.of(s.ID)
+		s.ID = p.of(s.ID)
 		tell(s)
 	}
 }
 
+// of is the number of what a tracker names so. One that has no others gives the
+// numbers itself.
+func (p *Parallel) of(name uint64) uint64 {
+	if len(p.workers) == 1 {
+		return name
+	}
+	return p.numbers.of(name)
+}
+
 // rename gives a life the numbers in place of the names.
 func (p *Parallel) rename(l *Life) {
+	if len(p.workers) == 1 {
+		return
+	}
 	l.ID = p.numbers.of(l.ID)
 	if l.Continues >= 0 {
 		l.Continues = int64(p.numbers.of(uint64(l.Continues)))
@@ -212,15 +237,18 @@ func (p *Parallel) Totals() Totals {
 
 // Census counts endpoints by state, as far as was told.
 func (p *Parallel) Census() [NumStates]StateCount {
-	if len(p.workers) == 1 {
+	if p.counts() {
 		return p.workers[0].Census()
 	}
 	return p.census.counts()
 }
 
+// counts reports that the only tracker counts endpoints itself.
+func (p *Parallel) counts() bool { return len(p.workers) == 1 && p.workers[0].census.t == nil }
+
 // Usage tells what was counted, as far as was told.
 func (p *Parallel) Usage() *Usage {
-	if len(p.workers) == 1 {
+	if p.alone {
 		return p.workers[0].Usage()
 	}
 	return &p.usage

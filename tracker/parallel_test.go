@@ -103,7 +103,7 @@ func TestWorkersAgree(t *testing.T) {
 			t.Parallel()
 			for _, fold := range []uint64{32, 1 << 17} {
 				want := everything(readBatches(t, path, capture.BatchSize), 1, fold)
-				for _, c := range []struct{ workers, batch int }{{1, 7}, {2, capture.BatchSize}, {2, 7}, {5, 50}} {
+				for _, c := range []struct{ workers, batch int }{{1, 7}, {2, capture.BatchSize}, {2, 7}, {3, 7}, {5, 50}} {
 					got := everything(readBatches(t, path, c.batch), c.workers, fold)
 					if !slices.Equal(got, want) {
 						t.Fatalf("%d workers, batches of %d, fold %d: %s", c.workers, c.batch, fold, cmp.Diff(want, got))
@@ -130,7 +130,7 @@ func TestPackingShowsNowhere(t *testing.T) {
 				cfg.Unpacked = 1 << 20
 				want := allOf(all, 1, cfg, false)
 				cfg.Unpacked = 1
-				for _, workers := range []int{1, 3} {
+				for _, workers := range []int{1, 2, 3} {
 					if got := allOf(all, workers, cfg, false); !slices.Equal(got, want) {
 						t.Fatalf("%d workers, fold %d: %s", workers, cfg.Fold, cmp.Diff(want, got))
 					}

@@ -38,7 +38,7 @@ func (p *Parallel) look(since int64, wants func(id uint64) bool, o Observer) {
 	}
 	x.SilentCase, x.SilentLife = p.renamed(o.SilentCase), p.renamed(o.SilentLife)
 	if by := wants; by != nil {
-		wants = func(name uint64) bool { return by(p.numbers.of(name)) }
+		wants = func(name uint64) bool { return by(p.of(name)) }
 	}
 	for _, w := range p.workers {
 		w.look(since, wants, x)

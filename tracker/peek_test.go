@@ -80,7 +80,7 @@ func TestPeekShowsNowhere(t *testing.T) {
 						return out, left, seen
 					}
 					want, _, _ := run(1, false)
-					for _, workers := range []int{1, 2} {
+					for _, workers := range []int{1, 2, 3} {
 						got, left, seen := run(workers, true)
 						if !slices.Equal(got, want) {
 							t.Fatalf("%d workers: %s", workers, cmp.Diff(want, got))

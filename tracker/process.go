@@ -40,7 +40,7 @@ func (t *Tracker) Process(b *capture.Batch) {
 		t.advance(b.Now)
 		t.usage.clock = b.Now
 	}
-	if t.of <= 1 && t.usage.full() {
+	if t.log == nil && t.usage.full() {
 		t.count()
 	}
 	if t.cfg.Forget > 0 {

@@ -26,7 +26,10 @@ func (t *Tracker) settle(r ref) bool {
 	if shape == 0 || k.id > idMask {
 		return false
 	}
-	if t.obs.Case != nil || t.obs.Life != nil {
+	switch {
+	case t.log != nil && t.of == 1:
+		t.leaveDrawn(k)
+	case t.obs.Case != nil || t.obs.Life != nil:
 		if t.account(k) {
 			t.tellSketch(k, t.obs)
 		} else {

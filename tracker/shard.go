@@ -14,6 +14,8 @@ type transcript struct {
 	cases  []Case // of the lives, where asked for; the trails lie in events and quotes
 	trails []span
 	silent []Silent // lives that are told as such
+	drawn  []drawn  // lives that are told of by their segments
+	leaves []strokes
 	events []Event
 	quotes []capture.Quote
 	gains  usageLog
@@ -24,7 +26,7 @@ type span struct{ event, quote int }
 
 func (j *transcript) reset() {
 	j.items, j.moves, j.opened, j.steps, j.lives = j.items[:0], j.moves[:0], j.opened[:0], j.steps[:0], j.lives[:0]
-	j.rung, j.silent = j.rung[:0], j.silent[:0]
+	j.rung, j.silent, j.drawn, j.leaves = j.rung[:0], j.silent[:0], j.drawn[:0], j.leaves[:0]
 	j.cases, j.trails, j.events, j.quotes = j.cases[:0], j.trails[:0], j.events[:0], j.quotes[:0]
 	j.gains.empty()
 }
@@ -74,6 +76,7 @@ const (
 	itemLife
 	itemSilent
 	itemOpened
+	itemDrawn
 )
 
 // move is one change of the census. An endpoint that is new has no from. There are
@@ -93,13 +96,16 @@ type rung struct {
 
 const noState step8 = 0xff
 
-// shard makes t one of several workers, which writes down what it has to tell
-// o; the merger tells it.
+// shard makes t one of so many trackers, each in a goroutine of its own, which write
+// down what they have to tell o; the caller of Parallel tells it.
 func (t *Tracker) shard(index, of uint32, o Observer) {
 	t.index, t.of = index, of
 	t.bound.set(&t.cfg, int(of))
 	t.obs.Transition, t.obs.Case, t.obs.Cases, t.obs.SilentCase, t.obs.SilentLife = nil, nil, nil, nil, nil
 	t.census.t = t
+	if of == 1 && o.Moved == nil {
+		t.census.t = nil // nobody asks for the order of its moves and others
+	}
 	t.usage.workers, t.usage.most = of, 0
 	t.usage.services.kept, t.usage.hosts.kept = false, false
 	if o.Transition != nil {

@@ -266,6 +266,39 @@ func (r *tracer) stroke() *stroke {
 	return &r.leaf.s[i]
 }
 
+// rtt is Endpoint.rtt of the side x of k: of all that was sent towards it and is waited
+// for, one at a time, the smallest time to its acknowledgment.
+func (t *Tracker) rtt(k *sketch, x uint8) (least int64) {
+	now, nxt := k.begun, k.iss
+	var at int64 // 0: nothing is waited for
+	var until uint32
+	r := tracer{sketch: k, of: &t.table.sketches}
+	for ; r.i < int(k.n); r.i++ {
+		p := r.stroke()
+		y := uint8(p.frame & strokeSide)
+		now += p.since()
+		if p.frame&strokeRst != 0 {
+			break // its life ends
+		}
+		end := nxt[y] + uint32(p.len) + p.frame/strokeFin&1
+		if r.i < 2 {
+			end++
+		}
+		switch {
+		case r.i == 0: // who answers begins with that
+		case y != x && end != nxt[y] && at == 0:
+			at, until = now, end
+		case y == x && at != 0 && int32(nxt[x^1]-uint32(p.lag)-until) >= 0:
+			if d := now - at; d > 0 && (least == 0 || d < least) {
+				least = d
+			}
+			at = 0
+		}
+		nxt[y] = end
+	}
+	return least
+}
+
 // replay makes of an entry that is zero what it would be, had it been given the
 // segments of k. Nobody is told but noted, if it is not nil, of each segment. It returns
 // in what the connection counts.

@@ -38,8 +38,9 @@ type turn struct {
 // stage is how far a life has come.
 type stage struct {
 	turns  [numCodes]turn
-	answer [2]turn // by a SYN,ACK, and whether it offers a window scale
-	elapse turn    // by its timer
+	tardy  [numCodes]turn // by a FIN that acknowledges the other end's, too late (Conn.plain)
+	answer [2]turn        // by a SYN,ACK, and whether it offers a window scale
+	elapse turn           // by its timer
 
 	timers  [2]timerKind
 	una     [2]bool // the other end acknowledged something of it

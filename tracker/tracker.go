@@ -130,7 +130,7 @@ func (t *Tracker) after(e *entry, slot uint32) {
 	}
 	if t.k.moved {
 		t.usage.follow(c, &e.held, &t.k)
-		if t.of <= 1 && t.usage.full() {
+		if t.log == nil && t.usage.full() {
 			t.count()
 		}
 	}

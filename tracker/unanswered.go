@@ -34,7 +34,7 @@ func (t *Tracker) unanswered(r ref, hash uint32, due int64) bool {
 	t.census.move(SynSent, Confirmed, Closed, Elapsed, due)
 	m := moment{time: due, where: x.frame<<portBits | uint64(x.name.port(x.side)), life: lifeID(x.id, 0), timer: gainTimer}
 	t.usage.out(&x.held, &m, x.held.what.in())
-	if t.of <= 1 && t.usage.full() {
+	if t.log == nil && t.usage.full() {
 		t.count()
 	}
 	if t.obs.Case != nil || t.obs.Life != nil {

@@ -129,7 +129,7 @@ func (u *Usage) Services(yield func(*Service) bool) {
 
 // Usage tells what was counted. It is valid between batches, and after Finish.
 func (t *Tracker) Usage() *Usage {
-	if t.of <= 1 {
+	if t.log == nil {
 		t.count()
 	}
 	return &t.counts

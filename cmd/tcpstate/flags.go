@@ -359,8 +359,9 @@ const liveLinger = 10 * time.Second
 // (Linux, TCP_RTO_MAX), and has been heard of.
 const liveForget = 4 * time.Minute
 
-// maxWorkers is far beyond what is of use: one goroutine reads for all.
-const maxWorkers = 256
+// maxWorkers is beyond what is of use: each goes through all segments, and one
+// goroutine reads for all. Of 256 the switching alone took longer than the work.
+const maxWorkers = 64
 
 // checkBounds reads how much of the machine may be used.
 func checkBounds(f *flags, r *raw, fs *pflag.FlagSet) error {

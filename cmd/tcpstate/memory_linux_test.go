@@ -75,7 +75,7 @@ func TestFloodStaysWithinTheBound(t *testing.T) {
 	const syns, bound = 3_000_000, 192
 	file := filepath.Join(t.TempDir(), "flood.pcap")
 	good := floodOver(t, file, syns, 1000)
-	for _, workers := range []string{"1", "3"} {
+	for _, workers := range []string{"1", "2", "3"} {
 		c := exec.Command(exe, "--max-memory", "192MiB", "--workers", workers, "-o", "json", "--show", "summary", file)
 		out, err := c.Output()
 		if err != nil {
