@@ -415,7 +415,7 @@ func TestSignsWorthALook(t *testing.T) {
 0.040  -- ACK 1 ack 1 ->` + exchange + closes, "opening; client speaks in 3, server in 5"},
 		{"the FIN comes after a silence", opened + exchange + `
 1.930  -- FIN,ACK 101 ack 1001 ->
-1.960  <- FIN,ACK 1001 ack 102 --`, "closing; client speaks in 3, server in 5"},
+1.960  <- FIN,ACK 1001 ack 102 --`, "still; client speaks in 3, server in 5"},
 		{"and after a shorter one", opened + exchange + `
 1.929  -- FIN,ACK 101 ack 1001 ->
 1.960  <- FIN,ACK 1001 ack 102 --`, "none; client speaks in 3, server in 5"},
@@ -440,7 +440,7 @@ func TestSignsWorthALook(t *testing.T) {
 		for _, s := range []struct {
 			tracker.Sign
 			name string
-		}{{tracker.SignLost, "lost"}, {tracker.SignBare, "bare"}, {tracker.SignOpening, "opening"}, {tracker.SignClosing, "closing"}} {
+		}{{tracker.SignLost, "lost"}, {tracker.SignBare, "bare"}, {tracker.SignOpening, "opening"}, {tracker.SignClosing, "closing"}, {tracker.SignStill, "still"}} {
 			if c.Has(s.Sign) {
 				signs = append(signs, s.name)
 			}

@@ -45,6 +45,7 @@ const (
 	SignBare                         // there may be no segment without SYN, FIN and RST, or an end sent nothing but SYN and RST
 	SignOpening                      // its opening is worth a look: see opening
 	SignClosing                      // its close is worth a look: see closing
+	SignStill                        // nothing had been said for Still or longer when its first FIN came: the accounts tell
 )
 
 // What says why a segment is on the trail, and what it is to its connection.
@@ -242,6 +243,7 @@ type Case struct {
 	// the time from the last one to the capture's end is not counted.
 	Idle       int64
 	IdleFrames [2]uint64
+	FinAt      int64 // packet time of its first FIN; 0 if there was none
 	Now        int64 // packet time at which it is looked at
 }
 

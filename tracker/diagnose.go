@@ -40,7 +40,7 @@ func (t *Tracker) tell(l *Life, e *entry, slot uint32) {
 // something of a life before is on that.
 func (t *Tracker) tellCase(l *Life, c *Conn, signs Sign, carry bool, d *dossier, g *page) {
 	k, p := &t.told, &t.trails
-	k.Life, k.Signs, k.Now = l, signs|SignLife|c.signs(l), t.now
+	k.Life, k.Signs, k.FinAt, k.Now = l, signs|SignLife|c.signs(l), c.notes.firstFin, t.now
 	k.Trail.Events, k.Trail.Quotes, k.Trail.Missing = k.Trail.Events[:0], k.Trail.Quotes[:0], 0
 	if d != nil {
 		k.sum(c, &d.course, p.rare(d))
@@ -51,7 +51,7 @@ func (t *Tracker) tellCase(l *Life, c *Conn, signs Sign, carry bool, d *dossier,
 	} else {
 		k.sum(c, &g.course, nil)
 	}
-	k.Signs |= opening(&k.Ends) | closing(&k.Ends, l.HalfClosedFor, c.notes.firstFin, c.notes.crossed)
+	k.Signs |= opening(&k.Ends) | closing(&k.Ends, l.HalfClosedFor, c.notes.firstFin, c.notes.finFrame, c.notes.crossed)
 	switch {
 	case d != nil:
 		k.Trail.Events = d.trail(p, k.Trail.Events)
@@ -119,15 +119,20 @@ const (
 )
 
 // closing tells whether a close by FIN is worth a look: the FINs crossed, or came
-// Lingers apart or more; or the first came when nothing had been said for Still or
-// longer, or was not the last thing said.
-func closing(ends *[2]Account, half, firstFin int64, crossed bool) Sign {
+// Lingers apart or more, or the first was not the last thing said. If it came when
+// nothing had been said for Still or longer, and that is all, the accounts tell what
+// there is to tell: when the last thing was said.
+func closing(ends *[2]Account, half, firstFin int64, finFrame uint64, crossed bool) Sign {
 	if firstFin == 0 {
 		return 0
 	}
-	said := max(ends[Client].LastDataAt, ends[Server].LastDataAt)
-	if crossed || half >= Lingers || said != 0 && (said > firstFin || firstFin-said >= Still) {
+	a, b := &ends[Client], &ends[Server]
+	said := max(a.LastDataAt, b.LastDataAt)
+	switch still := said != 0 && firstFin-said >= Still; {
+	case crossed || half >= Lingers || said > firstFin, still && max(a.LastDataFrame, b.LastDataFrame) > finFrame:
 		return SignClosing
+	case still:
+		return SignStill
 	}
 	return 0
 }

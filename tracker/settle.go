@@ -166,7 +166,7 @@ func (t *Tracker) account(k *sketch) bool {
 	if o.byRst {
 		l.CloseAt = k.lastFrame
 	}
-	c.Life, c.Now, c.Ends, c.Idle, c.IdleFrames = l, t.now, [2]Account{}, 0, [2]uint64{}
+	c.Life, c.Now, c.Ends, c.Idle, c.IdleFrames, c.FinAt = l, t.now, [2]Account{}, 0, [2]uint64{}, k.finAt
 	var speaker *Account
 	var pending [2]struct { // whose acknowledgment by an end is awaited, see Endpoint.await
 		at  int64
@@ -270,7 +270,7 @@ func (t *Tracker) account(k *sketch) bool {
 	if t.obs.Case == nil {
 		return true
 	}
-	c.Signs = o.signs | opening(&c.Ends) | closing(&c.Ends, l.HalfClosedFor, k.finAt, o.crossed)
+	c.Signs = o.signs | opening(&c.Ends) | closing(&c.Ends, l.HalfClosedFor, k.finAt, k.finFrame, o.crossed)
 	return t.trails.trailFor != 0 && c.Signs&t.trails.trailFor == 0
 }
 

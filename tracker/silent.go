@@ -36,7 +36,7 @@ func (s *Silent) Life(l *Life) {
 
 // Case makes c its case, of the life l, with no trail.
 func (s *Silent) Case(c *Case, l *Life) {
-	c.Life, c.Signs, c.Now, c.Idle, c.IdleFrames, c.Ends = l, s.Signs, s.Now, 0, [2]uint64{}, [2]Account{}
+	c.Life, c.Signs, c.Now, c.Idle, c.IdleFrames, c.FinAt, c.Ends = l, s.Signs, s.Now, 0, [2]uint64{}, 0, [2]Account{}
 	c.Trail.Events, c.Trail.Quotes, c.Trail.Missing = c.Trail.Events[:0], c.Trail.Quotes[:0], 0
 	a := &c.Ends[Client]
 	a.Segments, a.LastAt, a.LastFrame, a.TTL, a.TTLSeen, a.SynOpts, a.SynTSVal = 1, s.Time, s.Frame, s.TTL, 1, s.Opts, s.TSVal

@@ -114,7 +114,7 @@ func (g *Engine) Case(c *tracker.Case) {
 // Trails are the signs of lives of which the trail is wanted: it may be left out
 // of the case of a life that shows none of them.
 func (g *Engine) Trails() tracker.Sign {
-	s := ^ordinary
+	s := ^(ordinary | tracker.SignStill)
 	for i := range g.at {
 		if w, ok := g.at[i].w.(interface{ trails() tracker.Sign }); ok {
 			s |= w.trails()

@@ -102,6 +102,9 @@ func (w *idleTimeout) Case(c *tracker.Case) {
 		return
 	}
 	if !c.Has(w.trails()) {
+		if c.Has(tracker.SignStill) {
+			w.still(c, side)
+		}
 		return // something was said right before
 	}
 	ev := c.Trail.Events
@@ -119,6 +122,19 @@ func (w *idleTimeout) Case(c *tracker.Case) {
 	}
 	v := idleClose{ev[i].Time - last.Time, last.Frame, ev[i].Frame, ev[i].Rst()}
 	w.bag.Add(endOf(c, side), c, last.Time, ev[i].Time, v, nil)
+}
+
+// still notes a close by FIN of which the accounts tell all.
+func (w *idleTimeout) still(c *tracker.Case, side uint8) {
+	last := &c.Ends[tracker.Client]
+	if other := &c.Ends[tracker.Server]; other.LastDataFrame > last.LastDataFrame {
+		last = other
+	}
+	if c.FinAt-last.LastDataAt < w.floor {
+		return
+	}
+	v := idleClose{c.FinAt - last.LastDataAt, last.LastDataFrame, c.Life.CloseAt, false}
+	w.bag.Add(endOf(c, side), c, last.LastDataAt, c.FinAt, v, nil)
 }
 
 // slips: an ordinary life was not closed by a timer. Its service counts who closed it.
