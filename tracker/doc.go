@@ -81,7 +81,7 @@
 //	    65  read and decode (in a goroutine of its own)
 //	   115  find the connection: hash, cells and lives, fetched 32 segments at a time
 //	   110  is it ordinary? the stroke, the stage, what that moves in the census
-//	    55  a RST, in a tenth of the lives: replayed to ask Conn.apply
+//	    30  a RST, in a tenth of the lives: replayed to ask Conn.apply
 //	   120  what Usage counts: 5 gains a life
 //	    65  timers
 //	    55  the accounts of a life that is over, from its strokes
