@@ -23,6 +23,7 @@ var bounds = []struct {
 	{"pcap record", "256 KiB", "capture", "MaxRecord", 1 << 10},
 	{"interfaces of a pcapng section", "65 536", "capture", "MaxInterfaces", 1},
 	{"zstd window", "128 MiB", "capture", "MaxZstdWindow", 1 << 20},
+	{"packet times of pcapng", "9 200 000 000", "capture", "lastTime", 1e9},
 	{"packets inside packets", "16", "capture", "maxDepth", 1},
 	{"IPv6 headers before TCP", "16", "capture", "maxHeaders", 1},
 	{"VLAN tags looked at in a frame", "8", "capture", "maxTags", 1},
