@@ -34,31 +34,6 @@ type Where struct {
 // whereEnv is a Record without its methods, which would be callable.
 type whereEnv Record
 
-// ExprError is an expression that does not compile. Its text points at the
-// place with a caret on a line of its own, and is fit for a terminal: what a library
-// says of an expression quotes parts of it.
-type ExprError struct {
-	Expr         string
-	Reason       string
-	Line, Column int // from 1; 0 if the place is not known
-}
-
-func (e *ExprError) Error() string {
-	reason := Printable(e.Reason)
-	if e.Line == 0 {
-		return reason
-	}
-	line := strings.ReplaceAll(strings.Split(e.Expr, "\n")[e.Line-1], "\t", " ")
-	before := line // of what the caret points at
-	for i := range line {
-		if utf8.RuneCountInString(line[:i]) == e.Column-1 {
-			before = line[:i]
-			break
-		}
-	}
-	return fmt.Sprintf("%s\n  %s\n  %s^", reason, Printable(line), strings.Repeat(" ", utf8.RuneCountInString(Printable(before))))
-}
-
 // plain replaces the names of Go types in a message. What the message quotes
 // from the expression may hold the same letters, inside longer words.
 func plain(msg string) string {
@@ -120,10 +95,14 @@ func (m *mention) Visit(n *ast.Node) {
 	}
 }
 
-// ParseWhere compiles an expression. The error is an *ExprError.
+// ParseWhere compiles an expression, in which a field that has but certain words is compared
+// with no other. The error is an *ExprError.
 func ParseWhere(src string) (*Where, error) {
 	var m mention
 	p, err := CompileExpr(src, expr.Env(whereEnv{}), expr.AsBool(), expr.Patch(&m))
+	if err == nil {
+		err = CheckWords(src, nil)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -140,14 +119,17 @@ func CompileExpr(src string, options ...expr.Option) (*vm.Program, error) {
 	if len(src) > MaxExpr {
 		return nil, &ExprError{Expr: src, Reason: fmt.Sprintf("an expression has at most %d octets, and this one %d", MaxExpr, len(src))}
 	}
+	if strings.TrimSpace(src) == "" { // as a script's unset variable gives it
+		return nil, &ExprError{Expr: src, Reason: "the expression is empty"}
+	}
 	p, err := expr.Compile(src, append(options, expr.Patch(absence{}))...)
 	if err == nil {
 		return p, nil
 	}
-	x := &ExprError{Expr: src, Reason: plain(err.Error())}
+	x := &ExprError{Expr: src, Reason: upTo(plain(err.Error()), reasonMost)}
 	var fe *file.Error
 	if errors.As(err, &fe) {
-		x.Reason = plain(fe.Message)
+		x.Reason = upTo(plain(fe.Message), reasonMost)
 		lines := strings.Split(src, "\n")
 		if fe.Line >= 1 && fe.Line <= len(lines) && fe.Column >= 0 && fe.Column <= utf8.RuneCountInString(lines[fe.Line-1]) {
 			x.Line, x.Column = fe.Line, fe.Column+1
@@ -163,7 +145,7 @@ func (w *Where) Clone() *Where { return &Where{prog: w.prog, src: w.src, finding
 func (w *Where) Match(r *Record) (bool, error) {
 	v, err := w.vm.Run(w.prog, (*whereEnv)(r))
 	if err != nil {
-		return false, &ExprError{Expr: w.src, Reason: plain(firstLine(err.Error()))}
+		return false, &ExprError{Expr: w.src, Reason: upTo(plain(firstLine(err.Error())), reasonMost)}
 	}
 	ok, _ := v.(bool)
 	return ok, nil

@@ -1,9 +1,11 @@
 package report
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"tcpstate/tracker"
 )
@@ -61,6 +63,59 @@ func TestWherePointsAtThePlace(t *testing.T) {
 		_, err := ParseWhere(src)
 		if err == nil || !strings.HasSuffix(err.Error(), want) || strings.Contains(err.Error(), "\x1b") {
 			t.Errorf("%q: %q, want %q", src, err, want)
+		}
+	}
+}
+
+// Of a long line what is about the place is shown, with the caret below it.
+func TestWhereShowsWhatIsAboutThePlace(t *testing.T) {
+	long := strings.Repeat("duration > 1 and ", 1800)
+	for _, src := range []string{
+		long + "nonsense == 3", "nonsense == 3 and " + long + "true", long + "nonsense == 3 and " + long[:9999] + " 1 < 2",
+		"duration > 1 and\n" + long + "nonsense == 3 and\n" + long + "true", "\n\t\"\x1b\u200b\xff\"\t== \"\" or " + long + "\t\tnonsense == \"" + strings.Repeat("\x1b[2J", 999) + "\"",
+		"id == 3 or \"" + strings.Repeat("\x1b\xff", 9999) + "\" == nonsense", strings.Repeat("\u6f22", 9999) + "nonsense",
+		"nonsense" + strings.Repeat("x", 60_000), long + "nonsense" + strings.Repeat("x", 9999), "id == \"" + strings.Repeat("x", 60_000),
+		"client.state == \"" + strings.Repeat("x", 60_000) + "\"", long + "close.kind matches \"(" + strings.Repeat("y", 999) + "\"",
+	} {
+		_, err := ParseWhere(src)
+		var x *ExprError
+		if !errors.As(err, &x) || x.Line == 0 {
+			t.Errorf("%.20q: %v", src, err)
+			continue
+		}
+		lines := strings.Split(err.Error(), "\n")
+		if len(lines) != 3 {
+			t.Errorf("%.20q: %q", src, lines)
+			continue
+		}
+		for i, most := range []int{2 * reasonMost, 2 + excerptMost + 2, 2 + excerptMost + 2} {
+			if n := utf8.RuneCountInString(lines[i]); n > most || Printable(lines[i]) != lines[i] {
+				t.Errorf("%.20q: a line of %d: %q", src, n, lines[i])
+			}
+		}
+		// What stands above the caret is what is there, as it is printed.
+		source := strings.ReplaceAll(strings.Split(src, "\n")[x.Line-1], "\t", " ")
+		for range x.Column - 1 {
+			_, n := utf8.DecodeRuneInString(source)
+			source = source[n:]
+		}
+		at := string([]rune(lines[1])[min(len([]rune(lines[1])), len([]rune(lines[2]))-1):])
+		part, cut := strings.CutSuffix(at, "…")
+		if !strings.HasPrefix(Printable(source), part) || !cut && Printable(source) != part || len(part) < min(len(source), 20) {
+			t.Errorf("%.20q: above the caret is %q, and not %.50q", src, at, source)
+		}
+	}
+	// What fits is shown whole.
+	if _, err := ParseWhere(strings.Repeat(" ", excerptMost-8) + "nonsense"); err == nil || strings.Contains(err.Error(), "…") {
+		t.Errorf("%v", err)
+	}
+}
+
+// An expression that says nothing is told of as such.
+func TestWhereEmpty(t *testing.T) {
+	for _, src := range []string{"", " ", "\n\t \u00a0\n"} {
+		if _, err := ParseWhere(src); err == nil || err.Error() != "the expression is empty" {
+			t.Errorf("%q: %v", src, err)
 		}
 	}
 }
