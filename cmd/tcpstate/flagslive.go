@@ -41,6 +41,9 @@ func checkWrite(f *flags, r *raw, fs *pflag.FlagSet) error {
 	if fs.Changed("write") && f.write == "" {
 		return fmt.Errorf("-w: the file name is empty")
 	}
+	if f.write != "" && isStdout(f.write) {
+		f.write = "-"
+	}
 	if f.narrow != "" && detect.Find(f.narrow) == nil {
 		return fmt.Errorf("--finding %s: %w", f.narrow, noFinding(f.narrow))
 	}

@@ -2,12 +2,14 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
-// outputPlaces are where the outputs of one run go: files, and "" for standard output. No
-// two go to the same.
+// outputPlaces are where the outputs of one run go, as placeOf names them. No two go to the
+// same.
 type outputPlaces map[string]bool
 
 // add takes one -o, FORMAT or FORMAT=FILE, whose format is known, and returns its file, ""
@@ -15,12 +17,12 @@ type outputPlaces map[string]bool
 // read, which no output may replace.
 func (p outputPlaces) add(o string, inputs []string) (file string, err error) {
 	format, file, toFile := strings.Cut(o, "=")
-	if file == "-" {
+	if toFile && (file == "-" || isStdout(file)) {
 		file, toFile = "", false
 	}
-	place := file
+	place := ""
 	if toFile {
-		place = filepath.Clean(file)
+		place = placeOf(file)
 	}
 	switch {
 	case toFile && file == "":
@@ -34,4 +36,42 @@ func (p outputPlaces) add(o string, inputs []string) (file string, err error) {
 	}
 	p[place] = true
 	return file, nil
+}
+
+// placeOf is where what is written to a file of that name ends up: the same for all names of
+// one file, whether it is there yet or not, and "" for standard output.
+func placeOf(name string) string {
+	if isStdout(name) {
+		return ""
+	}
+	if to, err := linked(name); err == nil { // also to where nothing is yet
+		name = to
+	}
+	if at, err := filepath.Abs(name); err == nil {
+		name = at
+	}
+	if dir, err := filepath.EvalSymlinks(filepath.Dir(name)); err == nil {
+		name = filepath.Join(dir, filepath.Base(name))
+	}
+	return filepath.Clean(name)
+}
+
+// stdoutNames are what standard output is called in the file system.
+var stdoutNames = []string{"/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"}
+
+// isStdout reports whether a name is one of standard output, or that of the file or pipe
+// that it goes to. All that goes to the null device is lost, and cannot get mixed up.
+func isStdout(name string) bool {
+	if slices.Contains(stdoutNames, filepath.Clean(name)) {
+		return true
+	}
+	to, err := os.Stat(name)
+	if err != nil {
+		return false
+	}
+	if null, err := os.Stat(os.DevNull); err == nil && os.SameFile(to, null) {
+		return false
+	}
+	out, err := os.Stdout.Stat()
+	return err == nil && os.SameFile(to, out)
 }

@@ -100,7 +100,7 @@ func writePlace(name string) string {
 	if name == "-" {
 		return ""
 	}
-	return filepath.Clean(name)
+	return placeOf(name)
 }
 
 // isInput reports whether an output would take the place of a capture that is

@@ -41,6 +41,9 @@ func checkVerdicts(f *flags, r *raw, _ *pflag.FlagSet) error {
 		}
 		f.verdicts = append(f.verdicts, verdictOutput{format, file})
 	}
+	if f.check.update && places[placeOf(f.check.baseline)] {
+		return fmt.Errorf("--update-baseline: an output of -o goes to %s, too; name another file", f.check.baseline)
+	}
 	return nil
 }
 
@@ -54,7 +57,7 @@ func clearOf(f *flags, read []target) error {
 		paths = append(paths, f.check.policy)
 	}
 	for _, o := range f.verdicts {
-		if o.file != "" && isInput(o.file, paths) {
+		if o.file != "" && (isInput(o.file, paths) || isInput(o.file, []string{f.check.baseline})) {
 			return usageError(fmt.Errorf("-o %s: %s is read; name another file", o.format.Name, o.file))
 		}
 	}
