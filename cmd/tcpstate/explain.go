@@ -44,7 +44,7 @@ func checkExplain(f *flags, r *raw, fs *pflag.FlagSet) error {
 		}
 	}
 	if i := slices.IndexFunc(f.paths, irregular); i >= 0 {
-		return fmt.Errorf("%s: it is read twice, which only files and standard input allow", f.paths[i])
+		return fmt.Errorf("%s is %s, and explain reads a capture twice: give what comes from it as - (standard input), or save it to a file first", f.paths[i], kindOf(f.paths[i]))
 	}
 	if !fs.Changed("time") {
 		r.clock = "relative"

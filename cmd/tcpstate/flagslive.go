@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
 	"slices"
 
@@ -67,22 +68,47 @@ func checkWrite(f *flags, r *raw, fs *pflag.FlagSet) error {
 	if f.write == "-" && f.writeMB > 0 {
 		return fmt.Errorf("-C: standard output is not rotated")
 	}
-	if !f.waits() && !slices.ContainsFunc(f.paths, irregular) {
+	i := slices.IndexFunc(f.paths, irregular)
+	var instead string
+	switch {
+	case f.iface != "":
+		instead = "write all packets first, and then choose among those of the file"
+	case f.waits():
+		instead = "save standard input to one first"
+	case i >= 0:
+		instead = fmt.Sprintf("%s is %s: save what comes from it to one first", f.paths[i], kindOf(f.paths[i]))
+	default:
 		return nil
 	}
 	// They take a second reading.
 	for _, n := range []string{"stream", "where", "finding"} {
 		if fs.Changed(n) {
-			return fmt.Errorf("-w with --%s: it reads twice, which only files allow", n)
+			return fmt.Errorf("-w with --%s: it reads twice, which only files allow; %s", n, instead)
 		}
 	}
 	return nil
 }
 
-// irregular reports whether a path names something that cannot be read twice: a pipe.
+// irregular reports whether a path names something that cannot be read twice: a pipe, a
+// socket or a device.
 func irregular(path string) bool {
 	fi, err := os.Stat(path)
 	return err == nil && !fi.Mode().IsRegular() && !fi.IsDir()
+}
+
+// kindOf says what something irregular is.
+func kindOf(path string) string {
+	fi, err := os.Stat(path)
+	switch {
+	case err != nil:
+	case fi.Mode()&fs.ModeNamedPipe != 0:
+		return "a pipe"
+	case fi.Mode()&fs.ModeSocket != 0:
+		return "a socket"
+	case fi.Mode()&fs.ModeDevice != 0:
+		return "a device"
+	}
+	return "no file"
 }
 
 // spelt is how a flag is usually given.

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"io"
 	"math"
+	"net"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -278,6 +279,29 @@ func TestInputsThatAreNoFiles(t *testing.T) {
 			if _, err := os.Lstat(filepath.Join(dir, "x")); err == nil {
 				t.Errorf("tcpstate %v %s: a file is left", how, in)
 			}
+		}
+	}
+}
+
+// A socket is told of as one, where it would have to be read twice.
+func TestSocketsAreNotReadTwice(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("it has no such files")
+	}
+	t.Chdir(t.TempDir()) // names of sockets are short
+	l, err := net.Listen("unix", "socket")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	for how, want := range map[string]string{
+		"explain socket":               "tcpstate: socket is a socket, and explain reads a capture twice: ",
+		"-w x --where id==3 socket":    "; socket is a socket: save what comes from it to one first\n",
+		"explain --where id==3 socket": "socket is a socket",
+	} {
+		var stdout, stderr bytes.Buffer
+		if code := run(strings.Fields(how), nil, &stdout, &stderr); code != exitUsage || !strings.Contains(stderr.String(), want) {
+			t.Errorf("tcpstate %s: exit status %d: %s", how, code, &stderr)
 		}
 	}
 }
