@@ -6,8 +6,10 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"strings"
 	"time"
 
+	"tcpstate/capture"
 	"tcpstate/report"
 	"tcpstate/report/policy"
 )
@@ -21,6 +23,7 @@ func (c *cli) initPolicy(f *flags, files []target, intr *interrupts) error {
 		}
 	}
 	s := &policy.Survey{Today: f.check.today, Values: f.report.Detect.Values, Disabled: f.report.Detect.Disabled, Where: f.check.where}
+	nothing, of := fmt.Sprintf("no connection in any of %d captures", len(files)), "--init"
 	defer sparing(f.tracker.MaxMemory, 0)()
 	for _, t := range files {
 		if t.err != nil {
@@ -41,9 +44,18 @@ func (c *cli) initPolicy(f *flags, files []target, intr *interrupts) error {
 			return err
 		}
 		last.name = t.name
+		why := one.nothingSeen(&last.stats)
+		// Where it is all there is to say, it is said once.
+		one.quiet = one.quiet || len(files) == 1 && s.Empty() && len(last.stats.Damage) == 0
 		if err := c.verdict(&one, last); err != nil {
 			return err // a policy of half a capture would be wrong
 		}
+		if len(files) == 1 {
+			nothing, of = why, report.Printable(t.name)
+		}
+	}
+	if s.Empty() {
+		return statusError{exitDamaged, fmt.Errorf("%s: there is nothing to make a policy of: %s", of, nothing)}
 	}
 	text := s.Policy()
 	if _, err := policy.Parse("--init", []byte(text)); err != nil {
@@ -65,4 +77,15 @@ func (c *cli) initPolicy(f *flags, files []target, intr *interrupts) error {
 		return statusError{exitUsage, fmt.Errorf("cannot write: %w", err)}
 	}
 	return nil
+}
+
+// nothingSeen says why a capture may show no connection.
+func (f *flags) nothingSeen(st *capture.Stats) string {
+	switch {
+	case st.Packets == 0:
+		return "no packet in it"
+	case st.Selected == 0:
+		return strings.Join(f.remarks(st), "; ")
+	}
+	return "no connection is selected"
 }

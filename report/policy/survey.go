@@ -103,6 +103,10 @@ func (s *surveyor) End(f *report.Final) {
 	}
 }
 
+// Empty reports whether the captures show nothing that a policy could be made of: no
+// connection. What is found then is about the capture itself.
+func (s *Survey) Empty() bool { return len(s.ports) == 0 }
+
 // Policy writes the policy. It is understood by Parse, and passes on the captures.
 func (s *Survey) Policy() string {
 	var b strings.Builder
