@@ -98,6 +98,8 @@ func TestLinks(t *testing.T) {
 		{"cisco-hdlc", linkCHDLC, cat([]byte{0x0f, 0}, be16(etherIPv6), six), NoVLAN, 0},
 		{"enc", linkEnc, cat(make([]byte, 12), four), NoVLAN, 0},
 		{"firewire", linkFireWireIP, cat(make([]byte, 16), be16(etherIPv4), four), NoVLAN, 0},
+		{"infiniband", linkIPoIB, cat(make([]byte, 40), be16(etherIPv4), be16(0), four), NoVLAN, 0},
+		{"infiniband-6", linkIPoIB, cat(make([]byte, 40), be16(etherIPv6), be16(0), six), NoVLAN, 0},
 		{"ppi", linkPPI, cat([]byte{0, 0}, le16(12), le32(linkEthernet), make([]byte, 4), eth(etherIPv4, four)), NoVLAN, 0},
 		{"pktap", linkPktap, cat(le32(108), le32(1), le32(linkRaw), make([]byte, 96), four), NoVLAN, 0},
 		{"nflog", linkNFLOG, cat([]byte{2, 0, 0, 0}, le16(7), le16(1), []byte{1, 2, 3, 0}, le16(4+len(four)), le16(9), four), NoVLAN, 0},

@@ -20,6 +20,7 @@ func everyLink() map[uint32][]byte {
 		linkFireWireIP: cat(make([]byte, 16), be16(etherIPv4), four), linkPPPPPPD: cat([]byte{0, 3, 0, 0x21}, four),
 		linkPPI: cat([]byte{0, 0, 8, 0}, le32(linkEthernet), frame), linkPPPWithDir: cat([]byte{1}, ppp),
 		linkIPv4: four, linkIPv6: six, linkNFLOG: cat([]byte{2, 0, 0, 0}, le16(8), le16(1), make([]byte, 4), le16(4+len(four)), le16(9), four),
+		linkIPoIB: cat(make([]byte, 40), be16(etherIPv4), be16(0), four),
 		linkPktap: cat(le32(108), le32(1), le32(linkEthernet), make([]byte, 96), frame), linkSLL2: cat(be16(etherIPv4), make([]byte, 18), four),
 	}
 }

@@ -28,6 +28,7 @@ const (
 	linkIPv4       = 228
 	linkIPv6       = 229
 	linkNFLOG      = 239
+	linkIPoIB      = 242
 	linkPktap      = 258
 	linkSLL2       = 276
 
@@ -57,7 +58,7 @@ var linkNames = map[uint32]string{
 	linkEnc: "OpenBSD IPsec", linkSLL: "Linux cooked v1", 117: "OpenBSD pflog", 119: "Prism 802.11", 127: "radiotap 802.11",
 	linkFireWireIP: "IP over FireWire", 147: "user 0", linkPPPPPPD: "PPP of pppd", 189: "USB", linkPPI: "PPI",
 	linkPPPWithDir: "PPP with direction", 220: "USB", linkIPv4: "raw IPv4", linkIPv6: "raw IPv6", linkNFLOG: "Linux NFLOG",
-	249: "USBPcap", 253: "netlink", linkPktap: "Apple pktap", linkSLL2: "Linux cooked v2",
+	linkIPoIB: "IP over InfiniBand", 249: "USBPcap", 253: "netlink", linkPktap: "Apple pktap", linkSLL2: "Linux cooked v2",
 }
 
 // LinkName is what reports call a link type (a LINKTYPE_ value).
@@ -229,6 +230,11 @@ func (d *decoder) rareLink(link uint32, p []byte, wire int, s *Segment) bool {
 			return false
 		}
 		return d.network(binary.BigEndian.Uint16(p[16:]), p[18:], wire-18, s)
+	case linkIPoIB: // both addresses, 20 octets each, then the header of RFC 4391 section 6
+		if len(p) < 44 {
+			return false
+		}
+		return d.network(binary.BigEndian.Uint16(p[40:]), p[44:], wire-44, s)
 	case linkPPI: // version, flags, length, then the link type inside
 		if len(p) < 8 {
 			return false

@@ -230,6 +230,22 @@ func inLoop(ip []byte, back bool) []byte {
 	return b
 }
 
+// linkIPoIB is LINKTYPE_IPOIB, which gopacket has no name for.
+const linkIPoIB layers.LinkType = 242
+
+// inIPoIB is IP over InfiniBand: the address of the receiver (20 octets: queue pair and
+// GID), that of the sender, EtherType and two octets of nothing.
+func inIPoIB(ip []byte, back bool) []byte {
+	b := make([]byte, 40, 44+len(ip))
+	b[3], b[23] = 0x4a, 0x4b
+	b[19], b[39] = 2, 1
+	if back {
+		b[3], b[23], b[19], b[39] = b[23], b[3], b[39], b[19]
+	}
+	b = binary.BigEndian.AppendUint16(b, uint16(etherType(ip)))
+	return append(append(b, 0, 0), ip...)
+}
+
 // extended inserts a hop-by-hop header, destination options and a fragment
 // header that fragments nothing.
 func extended(ip []byte, _ bool) []byte {

@@ -97,6 +97,7 @@ var recipes = []recipe{
 	{file: "cooked-v1.pcap", make: dressed(layers.LinkTypeLinuxSLL, inCooked), want: asOrdinary},
 	{file: "null-loopback.pcap", make: dressed(layers.LinkTypeNull, inNull), want: asOrdinary},
 	{file: "openbsd-loopback.pcap", make: dressed(layers.LinkTypeLoop, inLoop), want: asOrdinary},
+	{file: "infiniband.pcap", make: dressed(linkIPoIB, inIPoIB), want: asOrdinary},
 	{file: "raw-ip.pcap", make: func() []byte { return pcapFile(layers.LinkTypeRaw, plain()) }, want: asOrdinary},
 	{file: "ipv6-extension-headers.pcap", make: func() []byte {
 		return pcapFile(layers.LinkTypeEthernet, wear(inEthernet, wear(extended, talk(alice6, bob6, isns, ordinary))))
