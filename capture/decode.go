@@ -26,6 +26,7 @@ const (
 	unknownLink
 	fragmentIncomplete
 	fragmentOverlap
+	fragmentLength
 	fragmentLimit
 	numReasons
 )
@@ -44,7 +45,8 @@ var reasonNames = [numReasons]string{
 	truncatedTunnel:    "truncated-tunnel",      // a tunnel header inside IP is cut or malformed
 	unknownLink:        "unsupported-link-type", // the whole link layer is unknown
 	fragmentIncomplete: "fragment-incomplete",   // the rest of the datagram never came
-	fragmentOverlap:    "fragment-overlap",      // fragments that contradict each other, or can be of no datagram
+	fragmentOverlap:    "fragment-overlap",      // fragments that overlap where they must not (RFC 5722)
+	fragmentLength:     "fragment-length",       // of a length that none can have (RFC 8200 section 4.5), or ends that contradict each other
 	fragmentLimit:      "fragment-limit",        // given up for want of room, or in too many pieces
 }
 
@@ -277,6 +279,8 @@ func (d *decoder) stats(st *Stats) {
 			k = lost(d.frags.Incomplete())
 		case fragmentOverlap:
 			k = lost(d.frags.Overlapping())
+		case fragmentLength:
+			k = lost(d.frags.Misfit())
 		case fragmentLimit:
 			k = lost(d.frags.Evicted())
 		}

@@ -191,7 +191,8 @@ func TestSkips(t *testing.T) {
 		{"unsupported-link-type", 7777, seg},
 		{"unsupported-link-type", 147, seg},
 		{"fragment-incomplete", linkEthernet, eth(etherIPv4, ip4frag("1.1.1.1", "2.2.2.2", protoTCP, 0x2000, seg[:24]))},
-		{"fragment-overlap", linkEthernet, eth(etherIPv4, ip4frag("1.1.1.1", "2.2.2.2", protoTCP, 0x2000, seg[:23]))},
+		{"fragment-length", linkEthernet, eth(etherIPv4, ip4frag("1.1.1.1", "2.2.2.2", protoTCP, 0x2000, seg[:23]))},
+		{"fragment-length", linkEthernet, eth(etherIPv4, ip4frag("1.1.1.1", "2.2.2.2", protoTCP, 0x1fff, seg[:24]))},
 	} {
 		s, _, ok, st := decodeOne(c.link, c.data, 0)
 		// A malformed TCP header still counts for the stream numbers.

@@ -65,7 +65,7 @@ const (
 
 // FragmentLimits bounds a table. A zero field stands for the default.
 type FragmentLimits struct {
-	Datagrams int   // held at once; 4096. Memory is at most about 1 KiB for each
+	Datagrams int   // held at once; 4096. Memory is at most about 1.5 KiB for each
 	Age       int64 // ns of packet time from the first fragment to arrive; 30 s, as Linux has it for IPv4
 }
 
@@ -75,7 +75,9 @@ type FragmentLimits struct {
 // Where IPv4 fragments overlap, the octets that came first stand. Where they
 // disagree on the datagram's end, and where IPv6 fragments overlap at all
 // (RFC 5722) unless one is the exact copy of another, the datagram is given
-// up, with all its fragments still to come. So is one of too many pieces.
+// up, with all its fragments still to come. So is one of too many pieces. A
+// fragment of a length that none can have (RFC 791 section 3.2, RFC 8200
+// section 4.5) is not taken.
 type Fragments struct {
 	limits FragmentLimits
 	byKey  map[FragmentKey]*datagram
@@ -85,7 +87,7 @@ type Fragments struct {
 	free           *datagram
 	done           *datagram // its memory is lent out as Joined.Head
 
-	incomplete, overlapping, evicted Lost
+	lost [numDeaths]Lost
 }
 
 // datagram is one under construction.
@@ -103,13 +105,15 @@ type datagram struct {
 	dead       death
 }
 
-// death is why a datagram was given up before its time.
+// death is why a datagram was given up.
 type death uint8
 
 const (
-	alive        death = iota
-	contradicted       // its fragments disagree
-	overfull           // more than MaxPieces
+	alive       death = iota // not yet; counted under it: aged out
+	overlapping              // its fragments overlap
+	misfit                   // their lengths and offsets contradict each other
+	crowded                  // more than MaxPieces, or others needed the room
+	numDeaths
 )
 
 // piece is [from, to) of the payload; got is how far it was captured. Pieces
@@ -131,34 +135,25 @@ func NewFragments(l FragmentLimits) *Fragments {
 func (t *Fragments) Held() int { return len(t.byKey) }
 
 // Incomplete counts the fragments whose datagram aged out or is still waiting.
-func (t *Fragments) Incomplete() Lost {
-	l := t.incomplete
-	for d := t.oldest; d != nil; d = d.next {
-		if d.dead == alive {
-			l.add(d.fragments, d.frame)
-		}
-	}
-	return l
-}
+func (t *Fragments) Incomplete() Lost { return t.lostTo(alive) }
 
-// Overlapping counts the fragments of datagrams that contradicted themselves,
-// and fragments that cannot be of any datagram.
-func (t *Fragments) Overlapping() Lost {
-	l := t.overlapping
-	for d := t.oldest; d != nil; d = d.next {
-		if d.dead == contradicted {
-			l.add(d.fragments, d.frame)
-		}
-	}
-	return l
-}
+// Overlapping counts the fragments of datagrams whose fragments overlap where
+// they must not.
+func (t *Fragments) Overlapping() Lost { return t.lostTo(overlapping) }
+
+// Misfit counts the fragments of datagrams that contradict themselves about
+// their length, and fragments of a length that none can have.
+func (t *Fragments) Misfit() Lost { return t.lostTo(misfit) }
 
 // Evicted counts the fragments of datagrams that had to make room, and of those
 // that were in more than MaxPieces.
-func (t *Fragments) Evicted() Lost {
-	l := t.evicted
+func (t *Fragments) Evicted() Lost { return t.lostTo(crowded) }
+
+// lostTo counts the fragments of the datagrams that are gone and of those still held.
+func (t *Fragments) lostTo(why death) Lost {
+	l := t.lost[why]
 	for d := t.oldest; d != nil; d = d.next {
-		if d.dead == overfull {
+		if d.dead == why {
 			l.add(d.fragments, d.frame)
 		}
 	}
@@ -176,7 +171,7 @@ func (t *Fragments) Add(k *FragmentKey, f *Fragment) (Joined, bool) {
 	t.expire(f.Time)
 	end := f.Offset + f.Len
 	if f.Len <= 0 || f.Offset < 0 || end > maxDatagram || f.More && f.Len&7 != 0 {
-		t.overlapping.add(1, f.Frame)
+		t.lost[misfit].add(1, f.Frame)
 		return Joined{}, false
 	}
 	d := t.byKey[*k]
@@ -208,12 +203,12 @@ func (d *datagram) put(f *Fragment) death {
 	from, to := f.Offset, f.Offset+f.Len
 	if !f.More {
 		if d.end >= 0 && d.end != to {
-			return contradicted
+			return misfit
 		}
 		d.end = to
 	}
 	if d.end >= 0 && (to > d.end || len(d.pieces) > 0 && int(d.pieces[len(d.pieces)-1].to) > d.end) {
-		return contradicted
+		return misfit
 	}
 	if from == 0 {
 		d.proto = f.Proto
@@ -228,7 +223,7 @@ func (d *datagram) put(f *Fragment) death {
 			return alive // a copy, as a capture on two interfaces has it
 		}
 		if d.key.V6 {
-			return contradicted
+			return overlapping
 		}
 	}
 	// Fill the gaps between the pieces that are there.
@@ -243,7 +238,7 @@ func (d *datagram) put(f *Fragment) death {
 			stop = min(stop, int(d.pieces[i].from))
 		}
 		if len(d.pieces) >= MaxPieces {
-			return overfull
+			return crowded
 		}
 		got := min(stop, f.Offset+len(f.Data))
 		if got < at {
@@ -289,9 +284,7 @@ func (d *datagram) captured() int {
 // start makes an entry, and room for it.
 func (t *Fragments) start(k *FragmentKey, f *Fragment) *datagram {
 	if len(t.byKey) >= t.limits.Datagrams {
-		d := t.oldest
-		t.count(d, &t.evicted)
-		t.drop(d)
+		t.drop(t.oldest, crowded)
 	}
 	d := t.free
 	if d == nil {
@@ -314,23 +307,17 @@ func (t *Fragments) start(k *FragmentKey, f *Fragment) *datagram {
 // nothing.
 func (t *Fragments) expire(now int64) {
 	for d := t.oldest; d != nil && now > d.since && now-d.since > t.limits.Age; d = t.oldest {
-		t.count(d, &t.incomplete)
-		t.drop(d)
+		t.drop(d, alive)
 	}
 }
 
-func (t *Fragments) count(d *datagram, l *Lost) {
-	switch d.dead {
-	case contradicted:
-		l = &t.overlapping
-	case overfull:
-		l = &t.evicted
+// drop counts the fragments of a datagram, under why if it was not given up
+// before, and frees its entry for reuse.
+func (t *Fragments) drop(d *datagram, why death) {
+	if d.dead != alive {
+		why = d.dead
 	}
-	l.add(d.fragments, d.frame)
-}
-
-// drop frees an entry for reuse.
-func (t *Fragments) drop(d *datagram) {
+	t.lost[why].add(d.fragments, d.frame)
 	t.unlink(d)
 	d.next, t.free = t.free, d
 }

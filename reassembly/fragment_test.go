@@ -47,8 +47,8 @@ func TestFragmentsAnyOrder(t *testing.T) {
 				}
 			}
 		}
-		if table.Held() != 0 || table.Incomplete().Fragments != 0 || table.Overlapping().Fragments != 0 {
-			t.Errorf("left: %d, %+v, %+v", table.Held(), table.Incomplete(), table.Overlapping())
+		if table.Held() != 0 || table.Incomplete().Fragments != 0 || table.Overlapping().Fragments != 0 || table.Misfit().Fragments != 0 {
+			t.Errorf("left: %d, %+v, %+v, %+v", table.Held(), table.Incomplete(), table.Overlapping(), table.Misfit())
 		}
 	}
 }
@@ -74,26 +74,29 @@ func TestFragmentsOverlap(t *testing.T) {
 		name string
 		key  FragmentKey
 		in   []*Fragment
-		ok   bool
+		why  death // why it is not joined
 	}{
-		{"first-comer-wins", four, []*Fragment{frag(0, 16, true), other, frag(32, 10, false)}, true},
-		{"fills-around", four, []*Fragment{frag(16, 8, true), frag(0, 40, true), frag(40, 2, false)}, true},
-		{"six-refuses", six, []*Fragment{frag(0, 16, true), other, frag(32, 10, false)}, false},
-		{"six-refuses-containment", six, []*Fragment{frag(0, 32, true), frag(8, 8, true), frag(32, 10, false)}, false},
-		{"six-takes-a-copy", six, []*Fragment{frag(0, 32, true), frag(0, 32, true), frag(32, 10, false)}, true},
-		{"two-ends", four, []*Fragment{frag(32, 10, false), frag(40, 10, false), frag(0, 40, true)}, false},
-		{"beyond-the-end", four, []*Fragment{frag(32, 10, false), frag(0, 32, true), frag(48, 8, true)}, true},
-		{"end-inside", four, []*Fragment{frag(48, 8, true), frag(32, 10, false), frag(0, 32, true)}, false},
-		{"late-after-refusal", six, []*Fragment{frag(0, 16, true), frag(8, 16, true), frag(0, 32, true), frag(32, 1, false)}, false},
+		{"first-comer-wins", four, []*Fragment{frag(0, 16, true), other, frag(32, 10, false)}, alive},
+		{"fills-around", four, []*Fragment{frag(16, 8, true), frag(0, 40, true), frag(40, 2, false)}, alive},
+		{"six-refuses", six, []*Fragment{frag(0, 16, true), other, frag(32, 10, false)}, overlapping},
+		{"six-refuses-containment", six, []*Fragment{frag(0, 32, true), frag(8, 8, true), frag(32, 10, false)}, overlapping},
+		{"six-takes-a-copy", six, []*Fragment{frag(0, 32, true), frag(0, 32, true), frag(32, 10, false)}, alive},
+		{"two-ends", four, []*Fragment{frag(32, 10, false), frag(40, 10, false), frag(0, 40, true)}, misfit},
+		{"beyond-the-end", four, []*Fragment{frag(32, 10, false), frag(0, 32, true), frag(48, 8, true)}, alive},
+		{"beyond-the-end-in-both", four, []*Fragment{frag(32, 10, false), frag(40, 8, true), frag(0, 40, true)}, misfit},
+		{"end-inside", four, []*Fragment{frag(48, 8, true), frag(32, 10, false), frag(0, 32, true)}, misfit},
+		{"late-after-refusal", six, []*Fragment{frag(0, 16, true), frag(8, 16, true), frag(0, 32, true), frag(32, 1, false)}, overlapping},
 	} {
 		table := NewFragments(FragmentLimits{})
 		j, ok := add(table, c.key, c.in...)
-		if ok != c.ok {
+		if ok != (c.why == alive) {
 			t.Errorf("%s: joined %v", c.name, ok)
 			continue
 		}
 		if !ok {
-			if l := table.Overlapping(); l.Fragments == 0 || l.First != 1 {
+			var want [numDeaths]Lost
+			want[c.why] = Lost{uint64(len(c.in)), 1}
+			if l := [numDeaths]Lost{table.Incomplete(), table.Overlapping(), table.Misfit(), table.Evicted()}; l != want {
 				t.Errorf("%s: %+v", c.name, l)
 			}
 		} else if c.name == "first-comer-wins" {
@@ -118,8 +121,8 @@ func TestFragmentsRefused(t *testing.T) {
 			t.Errorf("%+v taken", f)
 		}
 	}
-	if l := table.Overlapping(); l.Fragments != 7 || l.First != 9 {
-		t.Errorf("%+v", l)
+	if l := table.Misfit(); l != (Lost{7, 9}) || table.Overlapping() != (Lost{}) {
+		t.Errorf("%+v, %+v overlapping", l, table.Overlapping())
 	}
 	// The longest datagram there can be.
 	if j, ok := add(table, FragmentKey{}, frag(0, 65528, true), frag(65528, 7, false)); !ok || j.Len != 65535 {
@@ -175,7 +178,7 @@ func TestFragmentsBounds(t *testing.T) {
 	// held and after it has aged out.
 	for _, at := range []int64{-1e18, 1e6} {
 		start(29, at)
-		if table.Overlapping() != (Lost{}) || table.Evicted() != (Lost{16 + MaxPieces + 1, 1}) {
+		if table.Overlapping() != (Lost{}) || table.Misfit() != (Lost{}) || table.Evicted() != (Lost{16 + MaxPieces + 1, 1}) {
 			t.Errorf("%+v overlapping, %+v evicted", table.Overlapping(), table.Evicted())
 		}
 	}
@@ -231,7 +234,7 @@ func FuzzFragments(f *testing.F) {
 				t.Fatalf("%d held", table.Held())
 			}
 		}
-		lost := table.Incomplete().Fragments + table.Overlapping().Fragments + table.Evicted().Fragments
+		lost := table.Incomplete().Fragments + table.Overlapping().Fragments + table.Misfit().Fragments + table.Evicted().Fragments
 		if lost > added || joined+lost > added {
 			t.Fatalf("%d added, %d joined, %d lost", added, joined, lost)
 		}
