@@ -134,7 +134,7 @@ func (d *decoder) network(proto uint16, p []byte, wire int, s *Segment) bool {
 		case etherPPP:
 			return d.ppp(p, wire, s)
 		case etherTEB:
-			return d.ethernet(p, wire, s)
+			return d.deeper() && d.ethernet(p, wire, s)
 		case etherFP:
 			return d.fabricPath(p, wire, s)
 		case 4: // Linux cooked: 802.2 LLC without a length

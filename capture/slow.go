@@ -6,9 +6,12 @@ import (
 )
 
 // landings are the layers at which this package's own decoders take over from
-// gopacket again.
+// gopacket again, and the one behind which nothing comes but more of the same: an
+// information element of 802.11 takes two octets of a frame that may have millions, and
+// gopacket would make an object of each.
 var landings = gopacket.NewLayerClass([]gopacket.LayerType{
 	layers.LayerTypeIPv4, layers.LayerTypeIPv6, layers.LayerTypeEthernet, layers.LayerTypeLLC, layers.LayerTypePPP,
+	layers.LayerTypeDot11InformationElement,
 })
 
 // slowOptions: one layer at a time, so that nothing above the landing is ever
@@ -78,6 +81,8 @@ func peel(link layers.LinkType, p []byte) (kind landing, rest []byte) {
 		kind = landedLLC
 	case layers.LayerTypePPP:
 		kind = landedPPP
+	default:
+		return landedNowhere, nil
 	}
 	n := len(head) + len(body)
 	if len(body) > 0 && cap(head) >= n && &head[:n][len(head)] == &body[0] {

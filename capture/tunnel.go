@@ -17,11 +17,17 @@ const (
 
 // enter goes one packet deeper. It refuses what is nested beyond reason.
 func (d *decoder) enter() bool {
+	d.mark |= Tunnelled
+	return d.deeper()
+}
+
+// deeper is enter for a frame inside a frame, or a framing inside itself, which is no
+// tunnel: each step reads a few octets only, and a frame may have millions.
+func (d *decoder) deeper() bool {
 	if d.depth >= maxDepth {
 		return d.skip(tunnelDepth)
 	}
 	d.depth++
-	d.mark |= Tunnelled
 	return true
 }
 
@@ -100,7 +106,16 @@ func (d *decoder) gre(p []byte, n int, s *Segment) bool {
 		}
 		return d.skip(truncatedTunnel)
 	}
-	return d.network(proto, p[size:], n-size, s)
+	return d.carried(proto, p[size:], n-size, s)
+}
+
+// carried goes on from the EtherType that a tunnel names: the frame in it has been
+// counted by enter.
+func (d *decoder) carried(proto uint16, p []byte, n int, s *Segment) bool {
+	if proto == etherTEB {
+		return d.ethernet(p, n, s)
+	}
+	return d.network(proto, p, n, s)
 }
 
 // udp looks for a tunnel by its port, on either side. What does not look like
@@ -128,7 +143,7 @@ func (d *decoder) udp(p []byte, n int, s *Segment) bool {
 		if b[0]>>6 != 0 || len(b) < size || !d.enter() {
 			return false
 		}
-		return d.network(binary.BigEndian.Uint16(b[2:]), b[size:], n-size, s)
+		return d.carried(binary.BigEndian.Uint16(b[2:]), b[size:], n-size, s)
 	case portL2TP:
 		return d.l2tp(b, n, s)
 	case portGTPU:
@@ -206,14 +221,7 @@ func (d *decoder) l2tp(p []byte, n int, s *Segment) bool {
 // fabricPath reads what stands behind the EtherType of Cisco's FabricPath: a tag of two
 // octets, then an Ethernet frame.
 func (d *decoder) fabricPath(p []byte, wire int, s *Segment) bool {
-	if len(p) < 2 {
-		return false
-	}
-	if d.depth >= maxDepth {
-		return d.skip(tunnelDepth)
-	}
-	d.depth++
-	return d.ethernet(p[2:], wire-2, s)
+	return len(p) >= 2 && d.deeper() && d.ethernet(p[2:], wire-2, s)
 }
 
 // teredo reads IPv6 over UDP (RFC 4380 section 5.1.1): authentication and
@@ -263,11 +271,7 @@ func (d *decoder) mpls(p []byte, wire int, s *Segment) bool {
 	} else if len(p) < 14 || !leads(p[12:]) {
 		return false
 	}
-	if d.depth >= maxDepth {
-		return d.skip(tunnelDepth)
-	}
-	d.depth++
-	return d.ethernet(p, wire, s)
+	return d.deeper() && d.ethernet(p, wire, s)
 }
 
 // leads reports whether an EtherType that goes on to IP stands here.
@@ -333,7 +337,7 @@ func (d *decoder) llc(p []byte, wire int, s *Segment) bool {
 		if proto <= 1500 { // no EtherType: not again a length
 			return false
 		}
-		return d.network(proto, p[8:], wire-8, s)
+		return d.deeper() && d.network(proto, p[8:], wire-8, s) // a VLAN tag leads here again
 	}
 	return false
 }
