@@ -16,7 +16,14 @@ import (
 
 // MaxZstdWindow is the largest window of zstd data that is accepted, in
 // octets: what the zstd program itself takes without being asked (--long=27).
-const MaxZstdWindow = 128 << 20
+// Each open file may need one. Beside wideWindows others, a file may have no
+// more than modestWindow, which RFC 8878 section 3.1.1.1.2 wants all decoders
+// to take and all encoders to keep to.
+const (
+	MaxZstdWindow = 128 << 20
+	modestWindow  = 8 << 20
+	wideWindows   = 4
+)
 
 // zipRead is how much of gzip data is read at a time.
 const zipRead = 64 << 10
@@ -30,6 +37,7 @@ type input struct {
 	wary  bool      // reading may block: a pipe
 	one   bool      // the only input
 	place int       // among the inputs
+	zstds *int      // how many inputs are open that hold zstd data
 
 	cur     cursor
 	ahead   int     // how many frames to take from cur at a time
@@ -199,11 +207,16 @@ func (in *input) unzip(w *window) (zip string, r io.Reader, err error) {
 		if in.one {
 			ahead = 2
 		}
-		z, err := zstd.NewReader(whole, zstd.WithDecoderConcurrency(ahead), zstd.WithDecoderMaxWindow(MaxZstdWindow), zstd.WithDecoderLowmem(true))
+		window := uint64(MaxZstdWindow)
+		if *in.zstds >= wideWindows {
+			window = modestWindow
+		}
+		z, err := zstd.NewReader(whole, zstd.WithDecoderConcurrency(ahead), zstd.WithDecoderMaxWindow(window), zstd.WithDecoderLowmem(true))
 		if err != nil {
 			return "zstd", nil, zipError(err)
 		}
-		in.closers = append(in.closers, z.Close)
+		*in.zstds++
+		in.closers = append(in.closers, func() { z.Close(); *in.zstds-- })
 		return "zstd", &unzipped{z}, nil
 	}
 	return "", nil, nil
@@ -286,9 +299,11 @@ func (in *input) advance() error {
 	return err
 }
 
-// drop lets go of the memory that reading takes.
+// drop lets go of the memory that reading takes, of which what decompresses may
+// have more than all else.
 func (in *input) drop() {
-	in.cur.state().w.buf, in.frames, in.at = nil, nil, 0
+	w := &in.cur.state().w
+	w.buf, w.r, in.frames, in.at = nil, nil, nil, 0
 }
 
 // sleep gives the file back to the system until its turn comes. It must not
@@ -308,7 +323,11 @@ func (in *input) wake() {
 	before := in.cur
 	if err := in.open(); err != nil {
 		in.cur = before
-		in.cur.state().failed("read-error", 0, err)
+		reason := "read-error"
+		if in.zip != "" && in.raw.n.Load() > 0 {
+			reason = readReason(errZip)
+		}
+		in.cur.state().failed(reason, 0, err)
 		in.ended = true
 		return
 	}

@@ -39,7 +39,7 @@ func Open(o Options) (Source, error) {
 	s.d.raw = o.Raw
 	var first error
 	for _, p := range o.Paths {
-		in := &input{name: p, place: len(s.ins), one: len(o.Paths) == 1, ahead: 1}
+		in := &input{name: p, place: len(s.ins), one: len(o.Paths) == 1, ahead: 1, zstds: &s.zstds}
 		if p == "-" {
 			in.stdin, o.Stdin = o.Stdin, nil // it can be read once
 		}
@@ -104,6 +104,7 @@ type fileSource struct {
 	unread []Damage // files that are no captures
 	queue  []*input // those with frames left, a heap by (time, place in ins)
 	merged bool     // queue is made
+	zstds  int      // inputs that are open and hold zstd data
 	max    uint64
 	over   bool
 	err    error

@@ -142,3 +142,33 @@ func TestMergeLimit(t *testing.T) {
 		}
 	}
 }
+
+// Each open file of zstd may hold a window: there is room for a few large ones.
+func TestMergeOfWindows(t *testing.T) {
+	// One raw block in a frame with a window of 1<<log (RFC 8878 section 3.1.1).
+	framed := func(log int, b []byte) []byte {
+		return cat([]byte{0x28, 0xb5, 0x2f, 0xfd, 0, byte(log-10) << 3}, le32(len(b)<<3 | 1)[:3], b)
+	}
+	for _, c := range []struct{ log, damaged int }{{23, 0}, {24, 2}, {27, 2}} {
+		var together, after [][]byte
+		for i := range wideWindows + 2 {
+			file := func(first, second int64) []byte {
+				return framed(c.log, pcapFile(1, rec{ns: first, data: plainFrame(plainSeg)}, rec{ns: second, data: plainFrame(plainSeg)}))
+			}
+			together = append(together, file(int64(i), int64(1000+i)))
+			after = append(after, file(int64(2*i), int64(2*i+1)))
+		}
+		r := readAll(t, Options{}, together...)
+		if len(r.stats.Damage) != c.damaged || len(r.segs) != 2*(len(together)-c.damaged) {
+			t.Errorf("windows of 1<<%d side by side: %d segments, %+v", c.log, len(r.segs), r.stats.Damage)
+		}
+		for _, d := range r.stats.Damage {
+			if d.Reason != "damaged-compression" || d.N != 1 {
+				t.Errorf("windows of 1<<%d side by side: %+v", c.log, d)
+			}
+		}
+		if r := readAll(t, Options{}, after...); r.stats.Damage != nil || len(r.segs) != 2*len(after) {
+			t.Errorf("windows of 1<<%d one after the other: %d segments, %+v", c.log, len(r.segs), r.stats.Damage)
+		}
+	}
+}
