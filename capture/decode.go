@@ -35,7 +35,7 @@ var reasonNames = [numReasons]string{
 	truncatedIP:        "truncated-ip",          // the IP header is cut
 	badIPVersion:       "bad-ip-version",        // neither what the layer below says nor 4 or 6
 	badIPHeader:        "bad-ip-header",         // header length below 20, or a broken extension header
-	badIPLength:        "bad-ip-length",         // total length below the headers'
+	badIPLength:        "bad-ip-length",         // total length below the headers', or beyond the frame and the header's checksum is wrong
 	deepHeaders:        "too-many-headers",      // IPv6 extension headers beyond maxHeaders
 	cutTCP:             "cut-tcp",               // fewer than 16 octets of TCP header
 	badTCPLength:       "bad-tcp-length",        // the IP payload is shorter than a TCP header
@@ -223,15 +223,15 @@ func (d *decoder) dissect(f *frame, b *Batch, back uint8) {
 	b.Segments = b.Segments[:n+1]
 	s.Time, s.Frame, s.VLAN = f.time, d.frames, d.vlan
 	s.Mark |= back
+	if s.Mark&Unselected != 0 {
+		return // malformed or refused: counted under its reason
+	}
 	if s.Mark&Quoted != 0 {
 		d.quotes++
 		if d.sel != nil && !d.sel.keeps(d, s) {
 			s.Mark |= Unselected
 		}
 		return
-	}
-	if s.Mark&Unselected != 0 {
-		return // malformed: counted under its reason
 	}
 	d.segments++
 	if d.ntags > 0 {
@@ -247,12 +247,22 @@ func (d *decoder) dissect(f *frame, b *Batch, back uint8) {
 // skip counts the frame at hand as not analysed. It returns false, for the
 // decoders' use.
 func (d *decoder) skip(r reason) bool {
+	if d.mark&Unselected != 0 {
+		return false // refused before
+	}
 	k := &d.skips[r]
 	if k.N == 0 {
 		k.Frame = d.frames
 	}
 	k.N++
 	return false
+}
+
+// refuse counts the frame at hand as not analysed and goes on with it, for a segment in
+// it counts for the numbers that Wireshark gives (see malformed).
+func (d *decoder) refuse(r reason) {
+	d.skip(r)
+	d.mark |= Unselected
 }
 
 // tag notes a VLAN tag of the frame; the last one is the innermost, and counts however many

@@ -123,6 +123,8 @@ func FuzzDecode(f *testing.F) {
 		f.Add(uint16(link), uint16(0), data)
 	}
 	f.Add(uint16(127), uint16(0), cat([]byte{0, 0, 8, 0, 0, 0, 0, 0, 8, 2}, make([]byte, 22), []byte{0xaa, 0xaa, 3, 0, 0, 0, 8, 0}))
+	f.Add(uint16(linkEthernet), uint16(3), claim(plainFrame(plainSeg), 1000, "wrong"))
+	f.Add(uint16(linkEthernet), uint16(3), claim(plainFrame(plainSeg), 1000, "right"))
 	f.Fuzz(func(t *testing.T, link, extra uint16, data []byte) {
 		d := newDecoder(newSelector(&Selection{Ports: []uint16{80}, VLANs: []uint16{1}}, nil), true)
 		b := Batch{Segments: make([]Segment, 0, 4)}
@@ -147,7 +149,8 @@ func FuzzDecode(f *testing.F) {
 		d.stats(&st)
 		var malformed uint64 // at the most: some of them are no segment at all
 		for _, k := range st.Skipped {
-			if k.Reason == reasonNames[badTCPLength] || k.Reason == reasonNames[badTCPOffset] {
+			switch k.Reason {
+			case reasonNames[badTCPLength], reasonNames[badTCPOffset], reasonNames[badIPLength]:
 				malformed += k.N
 			}
 		}

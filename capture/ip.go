@@ -29,7 +29,7 @@ const (
 // ipv4 takes an IPv4 packet apart (RFC 791). wire is what the frame had left
 // for it on the wire, padding included.
 func (d *decoder) ipv4(p []byte, wire int, s *Segment) bool {
-	if !d.verify && plain4(p, s) {
+	if !d.verify && plain4(p, wire, s) {
 		s.Mark = d.mark
 		return true
 	}
@@ -54,6 +54,10 @@ func (d *decoder) ipv4(p []byte, wire int, s *Segment) bool {
 	if head > len(p) {
 		return d.skip(truncatedIP)
 	}
+	if total > wire && !intact(p[:head]) {
+		d.refuse(badIPLength)
+		total = max(wire, head)
+	}
 	if len(p) > total {
 		p = p[:total] // what follows is padding
 	}
@@ -71,7 +75,23 @@ func (d *decoder) ipv4(p []byte, wire int, s *Segment) bool {
 	return d.transport(proto, p[12:16], p[16:20], p[head:], total-head, s)
 }
 
-// ipv6 takes an IPv6 packet apart (RFC 8200).
+// intact reports whether an IPv4 header is as it was sent, by its checksum (RFC 791
+// section 3.1). Only of one that is, a length beyond the frame is believed: taps and
+// mirror ports cut frames, and there are programs that forget how long a frame was. A
+// checksum of 0 was left to the network card.
+func intact(h []byte) bool {
+	if h[10]|h[11] == 0 {
+		return true
+	}
+	sum := uint32(0)
+	for ; len(h) >= 2; h = h[2:] {
+		sum += uint32(binary.BigEndian.Uint16(h))
+	}
+	return (sum>>16+sum)&0xffff == 0xffff
+}
+
+// ipv6 takes an IPv6 packet apart (RFC 8200). Its header has no checksum, so that a
+// length beyond the frame is always believed.
 func (d *decoder) ipv6(p []byte, wire int, s *Segment) bool {
 	if !d.verify && plain6(p, s) {
 		s.Mark = d.mark
@@ -239,6 +259,9 @@ func (d *decoder) fragment6(src, dst, p []byte, n int, s *Segment) bool {
 }
 
 func (d *decoder) join(k reassembly.FragmentKey, f reassembly.Fragment, s *Segment) bool {
+	if d.mark&Unselected != 0 {
+		return false // refused: nothing is put together with it
+	}
 	f.Time, f.Frame = d.f.time, d.frames
 	f.Flag = d.sel != nil && d.sel.expr != nil && d.sel.matches(d)
 	j, ok := d.frags.Add(&k, &f)

@@ -24,7 +24,7 @@ func plainFrames(fs []frame, ss []Segment, before uint64) int {
 		}
 		switch binary.BigEndian.Uint16(p[12:]) {
 		case etherIPv4:
-			if !plain4(p[14:], s) {
+			if !plain4(p[14:], f.wire-14, s) {
 				return i
 			}
 		case etherIPv6:
@@ -40,9 +40,10 @@ func plainFrames(fs []frame, ss []Segment, before uint64) int {
 	return len(fs)
 }
 
-// plain4 takes a packet that begins with an IPv4 header (RFC 791). Nearly all that
-// is read goes through here: it calls nothing for a segment as most of them are.
-func plain4(p []byte, s *Segment) bool {
+// plain4 takes a packet that begins with an IPv4 header (RFC 791), for which the frame
+// has wire octets. Nearly all that is read goes through here: it calls nothing for a
+// segment as most of them are.
+func plain4(p []byte, wire int, s *Segment) bool {
 	if len(p) < 40 {
 		return false
 	}
@@ -50,7 +51,7 @@ func plain4(p []byte, s *Segment) bool {
 	total, head := int(binary.BigEndian.Uint16(h[2:])), int(h[32]>>4)*4
 	// Of the flags and the offset, all but the reserved bit and Don't Fragment
 	// have to be zero. What follows total is padding.
-	if h[0] != 0x45 || h[9] != protoTCP || h[6]&0x3f|h[7] != 0 || head < 20 || total < 20+head || len(p) < 20+head {
+	if h[0] != 0x45 || h[9] != protoTCP || h[6]&0x3f|h[7] != 0 || head < 20 || total < 20+head || len(p) < 20+head || total > wire {
 		return false
 	}
 	lo, hi, side := order4(h)

@@ -31,7 +31,7 @@ const (
 // Mark bits say what is special about how a segment came to be here.
 const (
 	// Unselected: a filter or --host, --net, --port, --vlan left the segment
-	// out, or its header is malformed. It still counts for the numbers of
+	// out, or a header is malformed. It still counts for the numbers of
 	// frames and connections.
 	Unselected uint8 = 1 << iota
 	// Quoted: not a segment on its way but the start of one, quoted in an
@@ -77,7 +77,9 @@ type Key struct {
 //
 // Len is the payload's length on the wire, by the IP header, whatever the
 // snap length kept; where segmentation offload left the IP length zero, it
-// comes from the frame's original length.
+// comes from the frame's original length. An IP length beyond that is taken
+// for a frame that was cut on its way here, unless the header's checksum says
+// that the length is wrong.
 type Segment struct {
 	Time   int64  // nanoseconds since 1970 UTC
 	Frame  uint64 // from 1, over all files
