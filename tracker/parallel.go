@@ -128,6 +128,7 @@ func (p *Parallel) Wait() *capture.Batch {
 	p.usage.apply(p.gains...)
 	p.tell()
 	for i, w := range p.workers {
+		p.ready[i].shed()
 		w.free <- p.ready[i]
 	}
 	return b

@@ -31,6 +31,25 @@ func (j *transcript) reset() {
 	j.gains.empty()
 }
 
+const (
+	// keepsLives is how many lives a transcript keeps room for: more than are folded at a
+	// time while frames come one after the other.
+	keepsLives = 8 * capture.BatchSize
+	// keepsRest is the same of all else that it may have.
+	keepsRest = 32 * capture.BatchSize
+)
+
+// shed gives back what was told, if it was far more than a batch has to say as a rule:
+// all that is folded at once where the segment before it lies many frames back, or all
+// timers of a long silence. There are several transcripts, and each would keep it.
+func (j *transcript) shed() {
+	lives := max(cap(j.lives), cap(j.cases), cap(j.silent), cap(j.drawn))
+	rest := max(cap(j.items), cap(j.moves), cap(j.rung), cap(j.steps), cap(j.leaves), cap(j.events), cap(j.gains.gains))
+	if lives > keepsLives || rest > keepsRest {
+		*j = transcript{}
+	}
+}
+
 // instant orders what happens within a batch: by the segment on whose arrival it
 // happens. Before that segment itself comes what is folded then, and the timers
 // that have run out.
