@@ -2,7 +2,7 @@ package tracker
 
 // census counts endpoints by state as they change.
 type census struct {
-	t    *Tracker // a worker, which leaves the counting to the merger; else nil
+	t    *Tracker // which leaves the counting to the merger; else nil
 	n    [NumStates][3]uint64
 	peak [NumStates]uint64
 	when [NumStates]int64

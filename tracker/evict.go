@@ -37,7 +37,7 @@ type bound struct {
 // read and not followed yet, findings, the counts of hosts and services.
 const elsewhere = 64 << 20
 
-// eachMore is what another worker has besides: transcripts, batches on their way, and the
+// eachMore is what another tracker has besides: transcripts, batches on their way, and the
 // beginnings of each table.
 const eachMore = 20 << 20
 

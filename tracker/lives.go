@@ -4,8 +4,8 @@ import (
 	"tcpstate/capture"
 )
 
-// number returns the number of the stream that s begins. A worker does not know
-// it, and names the stream by the frame.
+// number returns the number of the stream that s begins. One of several trackers does not
+// know it, and names the stream by the frame.
 func (t *Tracker) number(s *capture.Segment) uint64 {
 	t.totals.Streams++
 	if t.of > 1 {

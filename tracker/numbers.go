@@ -3,8 +3,8 @@ package tracker
 import "math/bits"
 
 // numbers turns the frame with which a stream begins into the stream's number:
-// how many streams began before. Workers cannot know it, for they do not see
-// each other's streams; they name a stream by that frame.
+// how many streams began before. One of several trackers cannot know it, for they do not
+// see each other's streams; they name a stream by that frame.
 //
 // It holds a bit for each frame: an eighth of an octet, where the frame itself
 // takes sixteen at least.

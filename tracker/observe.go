@@ -33,9 +33,9 @@ type Config struct {
 	MaxMemory      int64
 	// Forget is for how long a folded life is remembered that nothing was seen of and of
 	// which both ends are CLOSED, and what Usage counted of hosts that hold nothing any
-	// more; 0 for as long as the capture lasts (forget.go). Only one worker forgets what
-	// Usage counted, and only one needs no memory for each packet: a capture that goes
-	// on for ever has one.
+	// more; 0 for as long as the capture lasts (forget.go). Only a worker that has no
+	// others forgets what Usage counted, and three or more need memory for each packet: a
+	// capture that goes on for ever has one.
 	Forget time.Duration
 }
 
@@ -79,7 +79,7 @@ type Observer struct {
 	// Step's Segment is the quoted one; both are valid during the call.
 	Quote func(*Step, *capture.Quote)
 	// Only, if it is set, says of a segment whether its connection is followed. Of the
-	// others the tracker takes note as a worker does of those of other workers: of the
+	// others the tracker takes note as one of several does of the others' connections: of the
 	// time, and of what the capture as a whole shows. Streams are then numbered among
 	// those that are followed. Only Tracker knows it.
 	Only func(*capture.Segment) bool

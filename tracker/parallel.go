@@ -236,7 +236,7 @@ func (p *Parallel) Totals() Totals {
 	return sum
 }
 
-// Census counts endpoints by state, as far as was told.
+// Census counts endpoints by state. It may be called when Totals may.
 func (p *Parallel) Census() [NumStates]StateCount {
 	if p.counts() {
 		return p.workers[0].Census()

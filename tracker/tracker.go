@@ -56,7 +56,7 @@ type Tracker struct {
 	touched   uint64         // keeps what prefetch reads from being left out
 	hints     [ahead]ref     // see prefetch
 
-	// Of one worker of several (shard.go).
+	// Of one in a goroutine of its own (shard.go).
 	index, of uint32
 	log       *transcript // of the batch in hand
 	instant   instant

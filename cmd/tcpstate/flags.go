@@ -374,7 +374,7 @@ func checkBounds(f *flags, r *raw, fs *pflag.FlagSet) error {
 	switch f.workers = r.workers; {
 	case f.workers > 0:
 	case f.iface != "":
-		f.workers = 1 // several need a bit for each packet, for ever
+		f.workers = 1 // more would remember all hosts and services for ever (tracker.Config.Forget)
 	default:
 		f.workers = min(runtime.GOMAXPROCS(0), maxWorkers)
 	}

@@ -152,7 +152,7 @@ How states end
       --fin-timeout D         how long an orphan stays in FIN-WAIT-2 (60s)
 
 How much of the machine
-      --workers N             follow connections on N cores (0: all, and one live);
+      --workers N             use N cores (0: all, and one live);
                               the report is the same
       --max-connections N     follow at most N at a time: the least useful is reported
                               as it stands and folded; --max-memory SIZE bounds what
