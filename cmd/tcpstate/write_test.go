@@ -113,8 +113,8 @@ func TestWrittenAsTcpdump(t *testing.T) {
 				args = append(args, "-Z", "root")
 			}
 			if out, err := exec.Command(tcpdump, append(args, filter)...).CombinedOutput(); err != nil {
-				if exits := new(exec.ExitError); errors.As(err, &exits) && strings.Contains(string(out), "VLAN") {
-					continue // no VLANs on this link, and we say the same
+				if exits := new(exec.ExitError); errors.As(err, &exits) && (strings.Contains(string(out), "VLAN") || strings.Contains(string(out), "filtering not implemented")) {
+					continue // libpcap has no VLANs on this link, or no filters at all, and we say the same
 				}
 				t.Errorf("tcpdump -r %s %q: %v: %s", file, filter, err, out)
 				continue
