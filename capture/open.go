@@ -41,7 +41,20 @@ type LiveOptions struct {
 // FilterError is a filter expression that does not compile.
 type FilterError struct{ Expr, Reason string }
 
-func (e *FilterError) Error() string { return fmt.Sprintf("filter %q: %s", e.Expr, e.Reason) }
+func (e *FilterError) Error() string {
+	expr, n := e.Expr, 0
+	for i := range expr {
+		if n++; n > quotedFilter {
+			expr = expr[:i] + "…"
+			break
+		}
+	}
+	return fmt.Sprintf("filter %q: %s", expr, e.Reason)
+}
+
+// quotedFilter is how much of a filter its error quotes, in characters: it may come from a
+// file of any length.
+const quotedFilter = 200
 
 // UnreadableError is an input of which nothing can be read: missing, a
 // directory, or not a capture file.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/netip"
 	"reflect"
+	"strings"
 	"testing"
 )
 
@@ -170,5 +171,17 @@ func TestFilterFragments(t *testing.T) {
 		if got := selected(r); !reflect.DeepEqual(got, want) || len(r.segs) != 1 || r.segs[0].Mark&Reassembled == 0 || r.segs[0].Len != 100 {
 			t.Errorf("%s: %d, want %d; %+v", expr, got, want, r.segs)
 		}
+	}
+}
+
+// Of a long filter its error quotes the beginning.
+func TestFilterErrorIsShort(t *testing.T) {
+	long := &FilterError{Expr: strings.Repeat("host é or ", 6000), Reason: "it is too long"}
+	if got, want := long.Error(), "filter \"host é or host"; !strings.HasPrefix(got, want) || !strings.HasSuffix(got, "…\": it is too long") || len(got) > 300 {
+		t.Errorf("%d octets: %.300s", len(got), got)
+	}
+	short := &FilterError{Expr: strings.Repeat("é", 200), Reason: "no"}
+	if got, want := short.Error(), `filter "`+short.Expr+`": no`; got != want {
+		t.Errorf("%s", got)
 	}
 }

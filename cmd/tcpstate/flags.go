@@ -25,18 +25,19 @@ type flags struct {
 	catalogue           bool // tcpstate findings [ID]
 	finding             string
 
-	paths     []string
-	iface     string
-	selection capture.Selection
-	count     uint64
-	snapLen   int
-	bufferKiB int
-	noPromisc bool
-	duration  time.Duration
-	interval  time.Duration
-	noScreen  bool
-	metrics   string // --metrics; "" for none
-	user      string // -Z; "" for the default
+	paths      []string
+	iface      string
+	selection  capture.Selection
+	filterFile string // -F; "" for none
+	count      uint64
+	snapLen    int
+	bufferKiB  int
+	noPromisc  bool
+	duration   time.Duration
+	interval   time.Duration
+	noScreen   bool
+	metrics    string // --metrics; "" for none
+	user       string // -Z; "" for the default
 
 	write      string // -w; "" for none
 	writeMB    int    // -C; 0 for no rotation
@@ -241,7 +242,7 @@ func checkInput(f *flags, r *raw, fs *pflag.FlagSet) error {
 	if fs.Changed("filter") && r.filterFile != "" {
 		return fmt.Errorf("-f and -F cannot be used together")
 	}
-	if r.filterFile != "" {
+	if f.filterFile = r.filterFile; f.filterFile != "" {
 		b, err := readText(r.filterFile)
 		if err != nil {
 			return fmt.Errorf("-F: %w", err)

@@ -62,7 +62,7 @@ func checkWrite(f *flags, r *raw, fs *pflag.FlagSet) error {
 	if f.write == "" {
 		return nil
 	}
-	if f.write != "-" && isInput(f.write, f.paths) {
+	if f.write != "-" && isInput(f.write, f.reads()) {
 		return fmt.Errorf("-w %s: it is read; name another file", f.write)
 	}
 	if f.write == "-" && f.writeMB > 0 {

@@ -64,7 +64,7 @@ func checkOutputs(f *flags, r *raw, flagSet *pflag.FlagSet) error {
 		if format == nil {
 			return fmt.Errorf("-o %s: the formats are %s", name, formatNames())
 		}
-		file, err := places.add(o, f.paths)
+		file, err := places.add(o, f.reads())
 		if err != nil {
 			return err
 		}
@@ -101,6 +101,14 @@ func writePlace(name string) string {
 		return ""
 	}
 	return placeOf(name)
+}
+
+// reads are the files that are read: no output may take the place of one.
+func (f *flags) reads() []string {
+	if f.filterFile == "" {
+		return slices.Clip(f.paths)
+	}
+	return append(slices.Clone(f.paths), f.filterFile)
 }
 
 // isInput reports whether an output would take the place of a capture that is

@@ -49,7 +49,7 @@ func checkVerdicts(f *flags, r *raw, _ *pflag.FlagSet) error {
 
 // clearOf refuses outputs that would take the place of what is read.
 func clearOf(f *flags, read []target) error {
-	var paths []string
+	paths := f.reads()
 	for _, t := range read {
 		paths = append(paths, t.paths...)
 	}

@@ -46,7 +46,7 @@ func (c *cli) newRecorder(f *flags, live bool) (*recorder, error) {
 		return nil, usageError(errors.New("-w -: standard output is a terminal"))
 	}
 	s := &spool{
-		files: packetFiles{name: f.write, limit: int64(f.writeMB) * 1e6, ring: f.writeFiles, inPlace: live, inputs: f.paths, stdout: c.stdout},
+		files: packetFiles{name: f.write, limit: int64(f.writeMB) * 1e6, ring: f.writeFiles, inPlace: live, inputs: f.reads(), stdout: c.stdout},
 		waits: !live, patience: stalled,
 	}
 	s.section = capture.Section{Hardware: runtime.GOARCH, OS: runtime.GOOS, Application: "tcpstate " + programVersion()}
