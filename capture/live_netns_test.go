@@ -188,8 +188,9 @@ func TestLiveStop(t *testing.T) {
 	out.send(3000, 0)
 	s.(Stopper).Stop()
 	got, err := receive(t, s, 10000)
-	if err != io.EOF || !slices.Equal(got, count(1, 3000)) {
-		t.Errorf("%d segments, %v", len(got), err)
+	lost := int(cableLoss(t)) // what a busy machine loses on the cable was never captured
+	if err != io.EOF || len(got)+lost != 3000 || lost == 0 && !slices.Equal(got, count(1, 3000)) {
+		t.Errorf("%d segments and %d lost on the cable, %v", len(got), lost, err)
 	}
 	s = mustOpen(t, LiveOptions{Interface: "far"})
 	stop := make(chan bool)
@@ -228,31 +229,51 @@ func TestLiveSnapLength(t *testing.T) {
 	}
 	pair(t)
 	for _, filter := range []string{"", "tcp"} {
-		s, err := OpenLive(LiveOptions{Interface: "far", SnapLen: 96, BufferKiB: 2048, Selection: Selection{Filter: filter}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		out := sendFrom(t, "near")
-		out.send(4000, 1400)
-		var b Batch
-		for n := 0; n < 4000; n += len(b.Segments) {
-			if err := s.Next(&b); err != nil {
-				t.Fatal(err)
-			}
-			if len(b.Segments) == 0 && s.Stats().Dropped > 0 {
+		for try := 1; ; try++ {
+			dropped, slow := captureCut(t, filter)
+			if dropped == 0 {
 				break
 			}
-			for _, g := range b.Segments {
-				if g.Len != 1400 {
-					t.Fatalf("%d octets of data", g.Len)
-				}
+			// At each tick the kernel hands over a block of the buffer, however little is
+			// in it: where a busy machine sends for many ticks, blocks run out.
+			if !slow || try == 20 {
+				t.Errorf("filter %q: %d dropped", filter, dropped)
+				break
 			}
 		}
-		s.Close()
-		if d := s.Stats().Dropped; d > 0 {
-			t.Errorf("filter %q: %d dropped", filter, d)
+	}
+}
+
+// captureCut sends 4000 frames of 1400 octets of data, takes them from a buffer of 2 MiB
+// with 96 octets each, and says how many the kernel dropped and whether sending was slow.
+func captureCut(t *testing.T, filter string) (dropped uint64, slow bool) {
+	t.Helper()
+	s, err := OpenLive(LiveOptions{Interface: "far", SnapLen: 96, BufferKiB: 2048, Selection: Selection{Filter: filter}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	lost := cableLoss(t)
+	out, start := sendFrom(t, "near"), time.Now()
+	out.send(4000, 1400)
+	slow = time.Since(start) > 200*time.Millisecond
+	lost = cableLoss(t) - lost
+	var b Batch
+	for n := lost; n < 4000; n += uint64(len(b.Segments)) {
+		if err := s.Next(&b); err != nil {
+			t.Fatal(err)
+		}
+		if len(b.Segments) == 0 && s.Stats().Dropped > 0 {
+			break
+		}
+		for _, g := range b.Segments {
+			if g.Len != 1400 {
+				t.Fatalf("%d octets of data", g.Len)
+			}
 		}
 	}
+	s.Close()
+	return s.Stats().Dropped, slow
 }
 
 // What the kernel drops is counted, all of it, and the count never shrinks.

@@ -233,6 +233,11 @@ func (c *cli) peek(open func() (io.Reader, *os.File, error), intr *interrupts) (
 	case x := <-done:
 		return x.looked, x.err
 	case <-intr.ended:
+	}
+	select {
+	case x := <-done: // what has come is compared
+		return x.looked, x.err
+	case <-time.After(interruptGrace):
 		return nil, statusError{code: exitInterrupted}
 	}
 }
