@@ -90,6 +90,7 @@ func TestLadderErrors(t *testing.T) {
 		head + "1 0 CLOSED -- ACK 1:9(9) ack 1 -> LISTEN": "line 2: \"1:9(9)\": 9 octets from 1 do not end at 9",
 		head + "1 x CLOSED -- SYN 0 -> CLOSED":            `line 2: "x" is no time`,
 		head + "1 0 CLOSED -- SYN 0 -> CLOSED a, b":       "line 2: \"a, b\": rules are separated",
+		head + "1 0 CLOSED -- SYN 0 -> CLOSED -,(new)":    "line 2: \"(new)\" is no rule's name",
 		head + "1 0 CLOSED -- timer -- CLOSED":            "line 2: an arrow has one head",
 		head + "1 0 CLOSED -- SYN 0 ->":                   "line 2: after the segment",
 		head + "config time-wait x":                       "line 2: config: time: invalid duration",

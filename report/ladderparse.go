@@ -279,6 +279,9 @@ func (r *LadderRow) readWhy(w []string) error {
 		case revokedWord:
 			r.Revoked = true
 		default:
+			if strings.ContainsAny(rule, "()") { // alone, it would be read as a class
+				return fmt.Errorf("%q is no rule's name", rule)
+			}
 			r.Rules = append(r.Rules, rule)
 		}
 	}
