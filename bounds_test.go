@@ -22,6 +22,7 @@ var bounds = []struct {
 	{"pcapng block", "16 MiB", "capture", "MaxBlock", 1 << 20},
 	{"pcap record", "256 KiB", "capture", "MaxRecord", 1 << 10},
 	{"interfaces of a pcapng section", "65 536", "capture", "MaxInterfaces", 1},
+	{"interfaces of a file that `-w` writes", "4096", "capture", "MaxDescribed", 1},
 	{"zstd window", "128 MiB", "capture", "MaxZstdWindow", 1 << 20},
 	{"packet times of pcapng", "9 200 000 000", "capture", "lastTime", 1e9},
 	{"packets inside packets", "16", "capture", "maxDepth", 1},

@@ -28,6 +28,7 @@ const (
 	fragmentOverlap
 	fragmentLength
 	fragmentLimit
+	filterLink
 	numReasons
 )
 
@@ -48,6 +49,7 @@ var reasonNames = [numReasons]string{
 	fragmentOverlap:    "fragment-overlap",      // fragments that overlap where they must not (RFC 5722)
 	fragmentLength:     "fragment-length",       // of a length that none can have (RFC 8200 section 4.5), or ends that contradict each other
 	fragmentLimit:      "fragment-limit",        // given up for want of room, or in too many pieces
+	filterLink:         "filter-link",           // the filter expression makes no sense on the frame's link
 }
 
 // reasonOrder sorts the reasons by name, as Stats tells of them.
@@ -100,20 +102,19 @@ type decoder struct {
 	tags  [maxTags]uint16
 
 	// counters
-	frames    uint64
-	segments  uint64
-	selected  uint64
-	quotes    uint64
-	tagged    uint64
-	timeBack  uint64
-	backBy    int64
-	timed     bool  // a frame had a time
-	prev      int64 // of the frame before, if timed
-	first     int64
-	last      int64
-	high      int64 // Batch.Clock
-	skips     [numReasons]Skip
-	filterErr error
+	frames   uint64
+	segments uint64
+	selected uint64
+	quotes   uint64
+	tagged   uint64
+	timeBack uint64
+	backBy   int64
+	timed    bool  // a frame had a time
+	prev     int64 // of the frame before, if timed
+	first    int64
+	last     int64
+	high     int64 // Batch.Clock
+	skips    [numReasons]Skip
 }
 
 func newDecoder(sel *selector, verify bool) *decoder {

@@ -103,7 +103,19 @@ func TestLinks(t *testing.T) {
 		{"ppi", linkPPI, cat([]byte{0, 0}, le16(12), le32(linkEthernet), make([]byte, 4), eth(etherIPv4, four)), NoVLAN, 0},
 		{"pktap", linkPktap, cat(le32(108), le32(1), le32(linkRaw), make([]byte, 96), four), NoVLAN, 0},
 		{"nflog", linkNFLOG, cat([]byte{2, 0, 0, 0}, le16(7), le16(1), []byte{1, 2, 3, 0}, le16(4+len(four)), le16(9), four), NoVLAN, 0},
-		{"wifi", 105, dot11, NoVLAN, 0},
+		{"nflog-big", linkNFLOG, cat([]byte{2, 0, 0, 0}, be16(7), be16(1), []byte{1, 2, 3, 0}, be16(4+len(four)), be16(9), four), NoVLAN, 0},
+		{"etag", linkEthernet, eth(etherETag, cat(make([]byte, 6), be16(etherIPv4), four)), NoVLAN, 0},
+		{"vn-tag", linkEthernet, eth(etherVNTag, cat(make([]byte, 4), be16(etherVLAN), vlan(6, etherIPv4, four))), 6, 0},
+		{"cisco-metadata", linkEthernet, eth(etherVLAN, vlan(6, etherCMD, cat([]byte{1, 1, 0, 1, 0, 7}, be16(etherIPv6), six))), 6, 0},
+		{"backbone", linkEthernet, eth(etherQinQ, vlan(3, etherPBB, cat([]byte{0, 0, 0, 9}, eth(etherVLAN, vlan(6, etherIPv4, four))))), 6, 0},
+		{"nsh-4", linkEthernet, eth(etherNSH, cat([]byte{0x0f, 0xc2, 2, 1, 0, 0, 1, 255}, four)), NoVLAN, 0},
+		{"nsh-6", linkEthernet, eth(etherNSH, cat([]byte{0x0f, 0xc6, 1, 2, 0, 0, 1, 255}, make([]byte, 16), six)), NoVLAN, 0},
+		{"nsh-ethernet", linkEthernet, eth(etherNSH, cat([]byte{0x0f, 0xc2, 2, 3, 0, 0, 1, 255}, eth(etherIPv4, four))), NoVLAN, 0},
+		{"trill", linkEthernet, eth(etherTRILL, cat([]byte{0, 0x3f, 0, 1, 0, 2}, eth(etherVLAN, vlan(6, etherIPv4, four)))), 6, 0},
+		{"trill-options", linkEthernet, eth(etherTRILL, cat([]byte{0, 0x7f, 0, 1, 0, 2, 0, 0, 0, 0}, eth(etherIPv6, six))), NoVLAN, 0},
+		{"wifi", linkDot11, dot11[:len(dot11)-4], NoVLAN, 0},
+		{"wifi-fcs", linkDot11, dot11, NoVLAN, 0},
+		{"ppi-wifi", linkPPI, cat([]byte{0, 0}, le16(8), le32(linkDot11), dot11[:len(dot11)-4]), NoVLAN, 0},
 		{"radiotap", 127, cat([]byte{0, 0}, le16(8), le32(0), dot11[:len(dot11)-4]), NoVLAN, 0},
 		{"fddi", 10, fddi, NoVLAN, 0},
 		{"pflog", 117, pflog, NoVLAN, 0},
@@ -190,6 +202,7 @@ func TestSkips(t *testing.T) {
 		{"truncated-tunnel", linkEthernet, eth(etherIPv4, ip4("1.1.1.1", "2.2.2.2", protoGRE, []byte{0x80, 0, 8, 0}))},
 		{"unsupported-link-type", 7777, seg},
 		{"unsupported-link-type", 147, seg},
+		{"unsupported-link-type", linkUSBLinux, make([]byte, 80)},
 		{"fragment-incomplete", linkEthernet, eth(etherIPv4, ip4frag("1.1.1.1", "2.2.2.2", protoTCP, 0x2000, seg[:24]))},
 		{"fragment-length", linkEthernet, eth(etherIPv4, ip4frag("1.1.1.1", "2.2.2.2", protoTCP, 0x2000, seg[:23]))},
 		{"fragment-length", linkEthernet, eth(etherIPv4, ip4frag("1.1.1.1", "2.2.2.2", protoTCP, 0x1fff, seg[:24]))},
@@ -201,6 +214,47 @@ func TestSkips(t *testing.T) {
 		}
 		if ok || !reflect.DeepEqual(reasons(st), []string{c.want}) || st.Skipped[0].N != 1 || st.Skipped[0].Frame != 1 || st.Segments != 0 {
 			t.Errorf("%s: segment %v, %+v", c.want, ok, st)
+		}
+	}
+}
+
+// A source-routed packet belongs to the end of its route, as TCP's checksum says.
+func TestSourceRoute(t *testing.T) {
+	route := func(kind, pointer byte) []byte {
+		return cat([]byte{1, 7, 7, 4, 0, 0, 0, 0, kind, 11, pointer}, addr("10.0.0.9"), addr("10.0.0.2"), []byte{0})
+	}
+	b := summed("10.0.0.1", "10.0.0.2", plainSeg.bytes())
+	for _, c := range []struct {
+		name    string
+		options []byte
+		want    string
+	}{
+		{"loose", route(131, 4), "10.0.0.2"},
+		{"strict, at the second hop", route(137, 8), "10.0.0.2"},
+		{"arrived", route(131, 12), "10.0.0.8"},
+		{"a record of the route", route(7, 4), "10.0.0.8"},
+		{"a pointer beneath all", route(131, 3), "10.0.0.8"},
+		{"too short for an address", []byte{131, 6, 4, 0, 0, 0, 0, 0}, "10.0.0.8"},
+		{"longer than the header", []byte{131, 12, 4, 10, 0, 0, 2, 0}, "10.0.0.8"},
+		{"of no length", []byte{131, 0, 4, 10, 0, 0, 2, 0}, "10.0.0.8"},
+		{"behind the end", cat([]byte{0}, route(131, 4)[1:]), "10.0.0.8"},
+	} {
+		p := ip4("10.0.0.1", "10.0.0.8", protoTCP, b, c.options...)
+		for _, whole := range []bool{true, false} {
+			frames := recs(eth(etherIPv4, p))
+			if !whole {
+				head := 20 + len(c.options)
+				frames = recs(eth(etherIPv4, ip4frag("10.0.0.1", "10.0.0.8", protoTCP, 0x2000, p[head:head+24], c.options...)),
+					eth(etherIPv4, ip4frag("10.0.0.1", "10.0.0.8", protoTCP, 3, p[head+24:], c.options...)))
+			}
+			r := readAll(t, Options{VerifyChecksums: true}, pcapFile(1, frames...))
+			if len(r.segs) != 1 {
+				t.Fatalf("%s: %d segments, %+v", c.name, len(r.segs), r.stats.Skipped)
+			}
+			s := r.segs[0]
+			if s.Dst().Addr().String() != c.want || whole && (s.Mark&BadChecksum == 0) != (c.want == "10.0.0.2") {
+				t.Errorf("%s: to %v, marks %x", c.name, s.Dst(), s.Mark)
+			}
 		}
 	}
 }

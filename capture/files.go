@@ -146,11 +146,6 @@ func (s *fileSource) Next(b *Batch) error {
 		err = s.single(b, limit)
 	}
 	s.over = err == io.EOF || s.max > 0 && s.d.frames >= s.max
-	if s.d.filterErr != nil {
-		s.err = s.d.filterErr
-		b.Reset()
-		return s.err
-	}
 	if s.d.frames == before {
 		return io.EOF
 	}

@@ -63,16 +63,44 @@ func (d *decoder) ipv4(p []byte, wire int, s *Segment) bool {
 	}
 	s.TTL = p[8]
 	s.IPID = binary.BigEndian.Uint16(p[4:])
-	proto := p[9]
+	proto, dst := p[9], p[16:20]
+	if head > 20 {
+		dst = lastRouted(p[20:head], dst)
+	}
 	if frag := binary.BigEndian.Uint16(p[6:]) & 0x3fff; frag != 0 {
-		return d.fragment4(p, head, total, frag, s)
+		return d.fragment4(p, dst, head, total, frag, s)
 	}
 	if proto == protoTCP {
-		ok := d.tcp(p[12:16], p[16:20], p[head:], total-head, s)
+		ok := d.tcp(p[12:16], dst, p[head:], total-head, s)
 		s.HdrLen += uint16(head - 20)
 		return ok
 	}
-	return d.transport(proto, p[12:16], p[16:20], p[head:], total-head, s)
+	return d.transport(proto, p[12:16], dst, p[head:], total-head, s)
+}
+
+// lastRouted is where a source-routed packet ends: the last address of the route, until
+// the packet has got there (RFC 791 section 3.1; RFC 1122 section 4.2.3.8: TCP's
+// pseudo-header has that one). h is the options, dst what the header says.
+func lastRouted(h, dst []byte) []byte {
+	const end, nop, loose, strict = 0, 1, 131, 137
+	for len(h) > 0 && h[0] != end {
+		if h[0] == nop {
+			h = h[1:]
+			continue
+		}
+		if len(h) < 2 || h[1] < 2 || int(h[1]) > len(h) {
+			break
+		}
+		n := int(h[1])
+		if h[0] == loose || h[0] == strict {
+			if n >= 7 && h[2] >= 4 && int(h[2]) <= n-3 {
+				return h[n-4 : n]
+			}
+			break
+		}
+		h = h[n:]
+	}
+	return dst
 }
 
 // intact reports whether an IPv4 header is as it was sent, by its checksum (RFC 791
@@ -222,17 +250,17 @@ func wanted(proto uint8) bool {
 	return false
 }
 
-func (d *decoder) fragment4(p []byte, head, total int, frag uint16, s *Segment) bool {
+func (d *decoder) fragment4(p, dst []byte, head, total int, frag uint16, s *Segment) bool {
 	proto := p[9]
 	if !wanted(proto) || proto == protoHopByHop {
 		if proto == protoUDP && frag&0x1fff == 0 {
-			return d.transport(proto, p[12:16], p[16:20], p[head:], total-head, s)
+			return d.transport(proto, p[12:16], dst, p[head:], total-head, s)
 		}
 		return false
 	}
 	k := reassembly.FragmentKey{ID: uint32(binary.BigEndian.Uint16(p[4:])), Proto: proto, VLAN: d.vlan}
 	copy(k.Src[:], p[12:16])
-	copy(k.Dst[:], p[16:20])
+	copy(k.Dst[:], dst)
 	return d.join(k, reassembly.Fragment{
 		Offset: int(frag&0x1fff) * 8, More: frag&0x2000 != 0, Len: total - head, Data: p[head:], Proto: proto,
 	}, s)

@@ -18,13 +18,16 @@ const (
 	linkPPPoE      = 51
 	linkRaw        = 101
 	linkCHDLC      = 104
+	linkDot11      = 105
 	linkLoop       = 108
 	linkEnc        = 109
 	linkSLL        = 113
+	linkPrism      = 119
 	linkFireWireIP = 138
 	linkPPPPPPD    = 166
 	linkPPI        = 192
 	linkPPPWithDir = 204
+	linkUSBLinux   = 220
 	linkIPv4       = 228
 	linkIPv6       = 229
 	linkNFLOG      = 239
@@ -54,10 +57,10 @@ const (
 var linkNames = map[uint32]string{
 	linkNull: "BSD loopback", linkEthernet: "Ethernet", 6: "Token Ring", 7: "ARCnet", linkPPP: "PPP", 10: "FDDI",
 	linkRawBSD: "raw IP", linkRawOpenBSD: "raw IP", linkPPPHDLC: "PPP in HDLC", linkPPPoE: "PPPoE",
-	linkRaw: "raw IP", linkCHDLC: "Cisco HDLC", 105: "IEEE 802.11", 107: "Frame Relay", linkLoop: "OpenBSD loopback",
-	linkEnc: "OpenBSD IPsec", linkSLL: "Linux cooked v1", 117: "OpenBSD pflog", 119: "Prism 802.11", 127: "radiotap 802.11",
+	linkRaw: "raw IP", linkCHDLC: "Cisco HDLC", linkDot11: "IEEE 802.11", 107: "Frame Relay", linkLoop: "OpenBSD loopback",
+	linkEnc: "OpenBSD IPsec", linkSLL: "Linux cooked v1", 117: "OpenBSD pflog", linkPrism: "Prism 802.11", 127: "radiotap 802.11",
 	linkFireWireIP: "IP over FireWire", 147: "user 0", linkPPPPPPD: "PPP of pppd", 189: "USB", linkPPI: "PPI",
-	linkPPPWithDir: "PPP with direction", 220: "USB", linkIPv4: "raw IPv4", linkIPv6: "raw IPv6", linkNFLOG: "Linux NFLOG",
+	linkPPPWithDir: "PPP with direction", linkUSBLinux: "USB", linkIPv4: "raw IPv4", linkIPv6: "raw IPv6", linkNFLOG: "Linux NFLOG",
 	linkIPoIB: "IP over InfiniBand", 249: "USBPcap", 253: "netlink", linkPktap: "Apple pktap", linkSLL2: "Linux cooked v2",
 }
 
@@ -137,6 +140,8 @@ func (d *decoder) network(proto uint16, p []byte, wire int, s *Segment) bool {
 			return d.deeper() && d.ethernet(p, wire, s)
 		case etherFP:
 			return d.fabricPath(p, wire, s)
+		case etherPBB, etherETag, etherVNTag, etherCMD, etherNSH, etherTRILL:
+			return d.shim(proto, p, wire, s)
 		case 4: // Linux cooked: 802.2 LLC without a length
 			return d.llc(p, wire, s)
 		}
@@ -256,12 +261,17 @@ func (d *decoder) rareLink(link uint32, p []byte, wire int, s *Segment) bool {
 	return d.link(next, p[at:], wire-at, s)
 }
 
-// nflog is a family octet, then attributes of length, type and value in host
-// order; attribute 9 is the packet.
+// nflog is a family octet, then attributes of length, type and value in the order of
+// the host that captured; attribute 9 is the packet. Types are small numbers, which
+// tells the order.
 func (d *decoder) nflog(p []byte, wire int, s *Segment) bool {
 	const payload = 9
+	if len(p) < 8 {
+		return false
+	}
+	big := p[6]&0x7f == 0
 	for at := 4; at+4 <= len(p); {
-		n, t := int(binary.LittleEndian.Uint16(p[at:])), binary.LittleEndian.Uint16(p[at+2:])
+		n, t := int(u16(p[at:], big)), u16(p[at+2:], big)
 		if n < 4 {
 			return false
 		}

@@ -58,7 +58,7 @@ func newPcap(c walk) (*pcapReader, string) {
 	if v := u16(h[4:], big); v != 2 {
 		return nil, "pcap file of an unknown version"
 	}
-	r.swap = u16(h[6:], big) < 3
+	r.swap = u16(h[6:], big) < 4
 	// The link type has 16 bits; those above it tell of a frame check
 	// sequence, which lies behind the packet and is of no interest here.
 	r.ifc = iface{link: u32(h[20:], big) & 0xffff, snap: u32(h[16:], big)}

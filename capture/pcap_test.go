@@ -3,6 +3,7 @@ package capture
 import (
 	"encoding/binary"
 	"reflect"
+	"strings"
 	"testing"
 )
 
@@ -22,14 +23,16 @@ func TestPcapHeaders(t *testing.T) {
 		{"nano-swapped", magicNano, true, 4, 250000001, 7e9 + 250000001},
 		{"modified", magicModified, false, 4, 1, 7e9 + 1000},
 		{"modified-swapped", magicModified, true, 4, 1, 7e9 + 1000},
-		{"old-lengths", magicMicro, false, 2, 1, 7e9 + 1000},
+		{"swapped-lengths", magicMicro, false, 2, 1, 7e9 + 1000},
+		{"swapped-lengths-of-2.3", magicMicro, false, 3, 1, 7e9 + 1000},
+		{"lengths-of-2.3", magicMicro, false, 3, 1, 7e9 + 1000},
 		{"fraction-too-large", magicMicro, false, 4, 0xffffffff, 7e9 + 0xffffffff*1000},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			n := ng{c.big}
 			b := cat(n.u32(int(c.magic)), n.u16(2), n.u16(c.minor), n.u32(0), n.u32(0), n.u32(96), n.u32(1))
 			lens := cat(n.u32(len(frame)), n.u32(len(frame)+10))
-			if c.minor < 3 {
+			if strings.HasPrefix(c.name, "swapped-lengths") {
 				lens = cat(n.u32(len(frame)+10), n.u32(len(frame)))
 			}
 			b = cat(b, n.u32(7), n.u32(c.frac), lens)

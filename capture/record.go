@@ -25,6 +25,11 @@ const maxData = MaxBlock - 1<<17
 // MaxComment is how long the comment of a frame may be, in octets.
 const MaxComment = 1<<16 - 4
 
+// MaxDescribed is how many interfaces are written by link type and snap length. Of a
+// link that comes after them there is one without a snap length: a file has as many
+// sections, each with other interfaces, as it likes.
+const MaxDescribed = 4096
+
 // Encoder turns frames into blocks of pcapng, one interface for each link type and
 // snap length. Where the blocks go is the business of a Section.
 type Encoder struct {
@@ -33,7 +38,8 @@ type Encoder struct {
 
 	ifcs map[described]int // their numbers
 	last described         // of the frame before
-	id   int
+	id   int               // the number of its interface
+	snap uint32            // and what that says
 }
 
 // described is an interface whose block was written.
@@ -47,7 +53,12 @@ type described struct {
 func (e *Encoder) Append(b []byte, f *Frame, comment []byte) []byte {
 	i := described{f.Link, f.Snap, f.Time < 0}
 	if i != e.last || e.ifcs == nil { // else as the frame before
+		e.last = i
 		id, known := e.ifcs[i]
+		if !known && len(e.ifcs) >= MaxDescribed {
+			i.snap = 0
+			id, known = e.ifcs[i]
+		}
 		if !known {
 			if e.ifcs == nil {
 				e.ifcs = map[described]int{}
@@ -56,10 +67,10 @@ func (e *Encoder) Append(b []byte, f *Frame, comment []byte) []byte {
 			e.ifcs[i] = id
 			b = e.describe(b, i)
 		}
-		e.last, e.id = i, id
+		e.id, e.snap = id, i.snap
 	}
 	data := f.Data[:min(len(f.Data), maxData)]
-	if f.Untimed && e.id == 0 && len(comment) == 0 && (len(data)%4 == 0 || len(data) == f.Wire || len(data) == int(f.Snap)) {
+	if f.Untimed && e.id == 0 && len(comment) == 0 && (len(data)%4 == 0 || len(data) == f.Wire || len(data) == int(e.snap)) {
 		return simplePacket(b, data, f.Wire)
 	}
 	t := uint64(f.Time)

@@ -186,6 +186,39 @@ func TestSections(t *testing.T) {
 	}
 }
 
+// Sections may have any number of interfaces, and those of a file that is written end
+// somewhere: then one without a snap length serves all frames of its link.
+func TestManyInterfaces(t *testing.T) {
+	var fs []Frame
+	for i := range 3 * MaxDescribed {
+		f := Frame{Time: int64(i), Data: plainFrame(plainSeg)[:59], Wire: 59, Link: linkEthernet, Snap: uint32(1000 + i)}
+		if i%5 == 0 {
+			f.Link, f.Data, f.Wire = linkRaw, f.Data[14:], 45
+		}
+		fs = append(fs, f)
+	}
+	fs[MaxDescribed+1].Untimed = true
+	b := recorded(fs, "")
+	got, _ := rawFrames(t, Options{}, b)
+	for i := range got {
+		if i >= MaxDescribed {
+			fs[i].Snap = 0
+		}
+	}
+	fs[MaxDescribed+1].Untimed = false // only frames of the first interface can be without
+	sameFrames(t, got, fs)
+	if r := readAll(t, Options{}, b); len(r.segs) != len(fs) || r.stats.Damage != nil {
+		t.Errorf("%d segments, %+v", len(r.segs), r.stats.Damage)
+	}
+	var e Encoder
+	for i := range fs {
+		e.Append(nil, &Frame{Link: uint32(i % 3), Snap: uint32(i)}, nil)
+	}
+	if n := len(e.ifcs); n != MaxDescribed+2 { // the first has no snap length either
+		t.Errorf("%d interfaces", n)
+	}
+}
+
 // A frame larger than any block may be is cut.
 func TestLargestRecord(t *testing.T) {
 	f := Frame{Time: 1, Data: make([]byte, MaxBlock), Wire: MaxBlock, Link: 1}

@@ -36,7 +36,13 @@ func newSelector(o *Selection, expr *filter) *selector {
 
 // keeps reports whether all clauses hold for a segment of the frame at hand.
 func (s *selector) keeps(d *decoder, g *Segment) bool {
-	return (s.expr == nil || s.matches(d)) && s.holds(d, g)
+	if s.expr != nil && !s.matches(d) {
+		if d.f.ifc.noProg {
+			d.skip(filterLink)
+		}
+		return false
+	}
+	return s.holds(d, g)
 }
 
 // takes reports whether the frame at hand is selected, of which these are the
@@ -84,16 +90,14 @@ func (s *selector) matches(d *decoder) bool {
 }
 
 // program is the filter for an interface, compiled when its first frame that
-// matters comes. An expression that does not fit a link type which appears
-// later is an error of Next.
+// matters comes. On a link type that it does not fit, an expression selects
+// nothing: on that of a file's first frame it is an error of Open, but one that
+// appears later is what the file says, and no mistake of who asks.
 func (d *decoder) program(i *iface) *program {
 	if i.prog == nil && !i.noProg {
 		p, err := d.sel.expr.program(i.link)
 		if err != nil {
 			i.noProg = true
-			if d.filterErr == nil {
-				d.filterErr = err
-			}
 			return nil
 		}
 		i.prog = p

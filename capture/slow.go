@@ -25,21 +25,27 @@ var slowOptions = gopacket.DecodeOptions{Lazy: true, SkipDecodeRecovery: true}
 // captures have (802.11, FDDI, pflog ...). gopacket indexes without looking
 // at the length; what it throws at a cut frame is contained and counted.
 func (d *decoder) slowLink(link uint32, p []byte, wire int, s *Segment) (ok bool) {
-	if link > 0xff || layers.LinkTypeMetadata[link].Name == "UnknownLinkType" {
+	if link > 0xff || layers.LinkTypeMetadata[link].Name == "UnknownLinkType" || link == linkUSBLinux {
 		return d.skip(unknownLink)
+	}
+	whole := len(p)
+	if link == linkDot11 || link == linkPrism {
+		// gopacket takes the last four octets for a frame check sequence, which these
+		// links seldom have. What has one has it cut off by IP's length.
+		p = append(p[:whole:whole], 0, 0, 0, 0)
 	}
 	kind, rest := peel(layers.LinkType(link), p)
 	switch kind {
 	case landedPanic:
 		return d.skip(decoderPanic)
 	case landedIP:
-		return d.rawIP(rest, wire-(len(p)-len(rest)), s)
+		return d.rawIP(rest, wire-(whole-len(rest)), s)
 	case landedEthernet:
-		return d.ethernet(rest, wire-(len(p)-len(rest)), s)
+		return d.ethernet(rest, wire-(whole-len(rest)), s)
 	case landedLLC:
-		return d.llc(rest, wire-(len(p)-len(rest)), s)
+		return d.llc(rest, wire-(whole-len(rest)), s)
 	case landedPPP:
-		return d.ppp(rest, wire-(len(p)-len(rest)), s)
+		return d.ppp(rest, wire-(whole-len(rest)), s)
 	}
 	return false
 }

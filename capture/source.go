@@ -10,8 +10,7 @@ type Source interface {
 	// from files after many frames without TCP, and from a pipe when the rest
 	// is yet to arrive. At the end it returns io.EOF (with an empty batch).
 	// Damage inside a file is no error: what can be read is read, and Stats
-	// tells of the rest. A FilterError comes from here if an interface
-	// appears in the file on whose link the expression makes no sense.
+	// tells of the rest.
 	Next(b *Batch) error
 	// Stats may be called between calls of Next and after the end.
 	Stats() Stats

@@ -7,8 +7,11 @@ const (
 	portL2TP   = 1701
 	portGTPU   = 2152
 	portTeredo = 3544
+	portLISP   = 4341
 	portVXLAN  = 4789
+	portGPE    = 4790
 	portGeneve = 6081
+	portMPLS   = 6635
 )
 
 // The tunnels that are common are peeled here: gopacket's decoders for PPPoE
@@ -127,7 +130,7 @@ func (d *decoder) udp(p []byte, n int, s *Segment) bool {
 	sport, dport := binary.BigEndian.Uint16(p), binary.BigEndian.Uint16(p[2:])
 	port := dport
 	switch dport {
-	case portL2TP, portGTPU, portTeredo, portVXLAN, portGeneve:
+	case portL2TP, portGTPU, portTeredo, portLISP, portVXLAN, portGPE, portGeneve, portMPLS:
 	default:
 		port = sport
 	}
@@ -138,6 +141,18 @@ func (d *decoder) udp(p []byte, n int, s *Segment) bool {
 			return false
 		}
 		return d.ethernet(b[8:], n-8, s)
+	case portGPE: // draft-ietf-nvo3-vxlan-gpe: version 0, and the flag that a protocol is named
+		if b[0]&0x34 != 0x04 || !d.enter() {
+			return false
+		}
+		return d.overlaid(b[3], b[8:], n-8, s)
+	case portLISP: // RFC 9300 section 5.3: eight octets, then IP
+		if len(b) < 9 || b[8]>>4 != 4 && b[8]>>4 != 6 || !d.enter() {
+			return false
+		}
+		return d.rawIP(b[8:], n-8, s)
+	case portMPLS: // RFC 7510
+		return d.enter() && d.mpls(b, n, s)
 	case portGeneve: // RFC 8926: version 0, options in words, an EtherType
 		size := 8 + int(b[0]&0x3f)*4
 		if b[0]>>6 != 0 || len(b) < size || !d.enter() {

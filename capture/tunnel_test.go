@@ -54,6 +54,14 @@ func TestTunnels(t *testing.T) {
 		{"l2tp-all-fields", udp(9, portL2TP, []byte{0x4a, 2}, be16(17+len(four)), []byte{0, 1, 0, 2, 0, 3, 0, 4, 0, 2, 9, 9, 0x21}, four), NoVLAN},
 		{"teredo", udp(portTeredo, 9, six), NoVLAN},
 		{"teredo-headers", udp(9, portTeredo, []byte{0, 1, 1, 1, 1, 1}, make([]byte, 9), []byte{0, 0, 1, 2, 3, 4, 5, 6}, six), NoVLAN},
+		{"gpe-4", udp(9, portGPE, []byte{0x0c, 0, 0, 1, 0, 0, 1, 0}, four), NoVLAN},
+		{"gpe-6", udp(9, portGPE, []byte{0x0c, 0, 0, 2, 0, 0, 1, 0}, six), NoVLAN},
+		{"gpe-ethernet", udp(portGPE, 9, []byte{0x0c, 0, 0, 3, 0, 0, 1, 0}, eth(etherVLAN, vlan(9, etherIPv4, four))), 9},
+		{"gpe-nsh", udp(9, portGPE, []byte{0x0c, 0, 0, 4, 0, 0, 1, 0}, []byte{0x0f, 0xc2, 2, 1, 0, 0, 1, 255}, four), NoVLAN},
+		{"gpe-mpls", udp(9, portGPE, []byte{0x0c, 0, 0, 5, 0, 0, 1, 0}, []byte{0, 1, 1, 64}, four), NoVLAN},
+		{"lisp", udp(9, portLISP, make([]byte, 8), four), NoVLAN},
+		{"lisp-6", udp(9, portLISP, []byte{0x88, 1, 2, 3, 0, 0, 1, 0}, six), NoVLAN},
+		{"mpls-in-udp", udp(49152, portMPLS, []byte{0, 1, 0, 64, 0, 2, 1, 64}, four), NoVLAN},
 		{"vxlan-in-vxlan", udp(9, portVXLAN, vx, udp(9, portVXLAN, vx, eth(etherIPv4, four))), NoVLAN},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -85,7 +93,7 @@ func TestNotTunnels(t *testing.T) {
 			t.Errorf("L2TP with flags %#x: %+v", flags, s)
 		}
 	}
-	for _, port := range []int{portVXLAN, portGeneve, portGTPU, portL2TP, portTeredo} {
+	for _, port := range []int{portVXLAN, portGeneve, portGTPU, portL2TP, portTeredo, portGPE, portLISP, portMPLS} {
 		for _, b := range [][]byte{make([]byte, 8), make([]byte, 60), {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, []byte("GET / HTTP/1.1\r\nHost: x\r\n\r\n")} {
 			f := eth(etherIPv4, ip4("1.1.1.1", "2.2.2.2", protoUDP, cat(be16(9), be16(port), be16(8+len(b)), be16(0), b)))
 			if s, _, ok, _ := decodeOne(linkEthernet, f, 0); ok {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 
@@ -46,10 +45,7 @@ func (c *cli) verdict(f *flags, e ending) error {
 	for _, l := range lines {
 		c.complain("%s", l)
 	}
-	var filter *capture.FilterError
 	switch {
-	case errors.As(e.err, &filter): // of an interface that came later in the file
-		return usageError(e.err)
 	case e.interrupted && f.iface == "":
 		return statusError{code: exitInterrupted}
 	case e.interrupted && st.Packets == 0:
@@ -71,7 +67,7 @@ func (f *flags) remarks(st *capture.Stats) (l []string) {
 	case st.Packets > 0 && st.Segments == 0:
 		l = append(l, fmt.Sprintf("no TCP segment among the frames (%d)", st.Packets))
 	case st.Segments > 0 && st.Selected == 0 && st.TaggedTCP > 0 && f.selection.Filter != "":
-		l = append(l, fmt.Sprintf("the filter selected nothing, but %d TCP segments are VLAN-tagged: a filter sees them only after the word vlan, as in\n  -f 'vlan and (%s)'",
+		l = append(l, fmt.Sprintf("the filter selected nothing, but %d TCP segments are VLAN-tagged: a filter sees them only after the word vlan, as in -f 'vlan and (%s)'",
 			st.TaggedTCP, f.selection.Filter))
 	case st.Segments > 0 && st.Selected == 0:
 		l = append(l, fmt.Sprintf("none of %d TCP segments is selected", st.Segments))
