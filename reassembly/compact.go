@@ -4,7 +4,7 @@ package reassembly
 type Compact struct {
 	ISS, Nxt, Una, Edge, Fin, Wnd         Seq
 	Known, HasISS, HasFin, HasUna, HasWnd bool
-	Approx                                bool
+	Approx, Far                           bool
 	Islands                               uint8 // of Isles, in use
 	Isles                                 [maxIsles][2]Seq
 }
@@ -12,7 +12,7 @@ type Compact struct {
 // Compact tells all of the space; Space makes it again.
 func (s *Space) Compact() Compact {
 	c := Compact{ISS: s.ISS, Nxt: s.Nxt, Una: s.Una, Edge: s.Edge, Fin: s.Fin, Wnd: s.Wnd,
-		Known: s.Known, HasISS: s.HasISS, HasFin: s.HasFin, HasUna: s.HasUna, HasWnd: s.HasWnd, Approx: s.approx, Islands: s.n}
+		Known: s.Known, HasISS: s.HasISS, HasFin: s.HasFin, HasUna: s.HasUna, HasWnd: s.HasWnd, Approx: s.approx, Far: s.far, Islands: s.n}
 	for i, p := range s.isles[:s.n] {
 		c.Isles[i] = [2]Seq{p.lo, p.hi}
 	}
@@ -22,7 +22,7 @@ func (s *Space) Compact() Compact {
 // Space is the counterpart of Space.Compact.
 func (c *Compact) Space() Space {
 	s := Space{ISS: c.ISS, Nxt: c.Nxt, Una: c.Una, Edge: c.Edge, Fin: c.Fin, Wnd: c.Wnd,
-		Known: c.Known, HasISS: c.HasISS, HasFin: c.HasFin, HasUna: c.HasUna, HasWnd: c.HasWnd, approx: c.Approx, n: c.Islands}
+		Known: c.Known, HasISS: c.HasISS, HasFin: c.HasFin, HasUna: c.HasUna, HasWnd: c.HasWnd, approx: c.Approx, far: c.Far, n: c.Islands}
 	for i, p := range c.Isles[:c.Islands] {
 		s.isles[i] = span{p[0], p[1]}
 	}

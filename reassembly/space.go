@@ -17,6 +17,7 @@ type Space struct {
 	HasFin bool
 	HasUna bool
 	HasWnd bool
+	far    bool // Nxt came so far from ISS that before and after it have no meaning any more
 	approx bool // known from the peer's acknowledgments alone
 
 	n     uint8          // isles in use
@@ -59,7 +60,25 @@ func (s *Space) FinInOrder() bool { return s.HasFin && s.Fin.Less(s.Edge) }
 func (s *Space) FinAcked() bool { return s.HasFin && s.HasUna && s.Fin.Less(s.Una) }
 
 // SynAcked reports whether the peer acknowledged the SYN.
-func (s *Space) SynAcked() bool { return s.HasISS && s.HasUna && s.ISS.Less(s.Una) }
+func (s *Space) SynAcked() bool { return s.HasISS && s.HasUna && s.AfterISS(s.Una) }
+
+// AfterISS reports whether q comes after the SYN. Once 1 GiB was sent, everything does:
+// numbers wrap around after 4 GiB, and whatever of the 2 GiB behind the ISS were then
+// taken for older than it would be the connection's own (RFC 9293 section 3.4).
+func (s *Space) AfterISS(q Seq) bool { return s.far || s.ISS.Less(q) }
+
+// BeforeISS reports whether q comes before the SYN; see AfterISS.
+func (s *Space) BeforeISS(q Seq) bool { return !s.far && q.Less(s.ISS) }
+
+// reach takes Nxt for the highest number that was sent.
+func (s *Space) reach(nxt Seq) {
+	s.Nxt = nxt
+	s.far = s.far || nxt.Diff(s.ISS) > farAway
+}
+
+// farAway is from where on nothing is before the ISS: far from what a window can span
+// (RFC 7323 section 2.3: 1 GiB) and from where numbers turn to the other side.
+const farAway = 1 << 30
 
 // RightmostIsle is the end of the highest range seen beyond a hole; a receiver
 // takes a RST there too (RFC 5961 section 3.2 as Linux tcp_validate_incoming does it).
@@ -83,14 +102,14 @@ func (s *Space) Send(seq, end Seq, fin bool) (joined bool) {
 			s.Edge = seq
 		}
 		if s.Nxt.Less(seq) {
-			s.Nxt = seq
+			s.reach(seq)
 		}
 		s.approx = false
 	}
 	if fin {
 		s.HasFin, s.Fin = true, end-1
 	}
-	s.Nxt = s.Nxt.Max(end)
+	s.reach(s.Nxt.Max(end))
 	return seq != end && s.cover(seq, end)
 }
 
@@ -105,7 +124,7 @@ func (s *Space) Acked(ack Seq) bool {
 		return false
 	}
 	s.Una, s.HasUna = ack, true
-	s.Nxt = s.Nxt.Max(ack)
+	s.reach(s.Nxt.Max(ack))
 	if s.Edge.Less(ack) {
 		s.Edge = ack
 		s.absorb()

@@ -58,7 +58,7 @@ func (c *Conn) ackValid(e *Endpoint, ack reassembly.Seq) bool {
 	if e.state() == SynSent {
 		return e.sp.ISS.Less(ack) && ack.LessEq(e.sp.Nxt)
 	}
-	return e.sp.ISS.Less(ack) && ack.Diff(e.sp.Nxt) < 1<<28
+	return e.sp.AfterISS(ack) && ack.Diff(e.sp.Nxt) < 1<<28
 }
 
 // hearFin: an acknowledgment of y's FIN, seen at the time at, reaches y.

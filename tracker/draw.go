@@ -57,6 +57,9 @@ func (t *Tracker) hatch(r ref, hash uint32) ref {
 	if from == nil {
 		return 0
 	}
+	if t.table.lives() >= t.bound.lives { // an embryo is none of those
+		t.evict()
+	}
 	i := t.table.sketches.take()
 	k := t.table.sketches.at(i)
 	to := kindSketch | (i + 1)

@@ -30,7 +30,7 @@ type bound struct {
 	hand, residues, stubs uint32
 	sketch                uint32
 	pack                  uint32
-	parcel                uint64
+	parcel                uint32
 }
 
 // elsewhere is what of Config.MaxMemory is left for everything but lives: what is
@@ -272,9 +272,12 @@ func (t *Tracker) evictEntry() bool {
 
 // evictParcel is evict, of a packed life. There has to be one.
 func (t *Tracker) evictParcel() bool {
-	slot := t.unpack(t.table.parcel(&t.bound.parcel))
+	slot := t.unpack(t.table.parcels.next(&t.bound.parcel))
+	if !t.fold(t.table.at(slot), slot) {
+		return false
+	}
 	t.totals.Evicted++
-	return t.fold(t.table.at(slot), slot)
+	return true
 }
 
 // evictSketch is evict, of a sketch. There has to be one.

@@ -197,7 +197,7 @@ func (z *packer) entry(e *entry) {
 // space writes a sequence space through what reassembly tells of it.
 func (z *packer) space(s *reassembly.Space) {
 	c := s.Compact()
-	z.bools(&c.Known, &c.HasISS, &c.HasFin, &c.HasUna, &c.HasWnd, &c.Approx)
+	z.bools(&c.Known, &c.HasISS, &c.HasFin, &c.HasUna, &c.HasWnd, &c.Approx, &c.Far)
 	if c.Known {
 		c.ISS = reassembly.Seq(z.u32(uint32(c.ISS)))
 		c.Nxt = z.near(c.Nxt, c.ISS)

@@ -46,10 +46,11 @@ type worker struct {
 // is being told of included: they need not keep step.
 const InFlight = 6
 
-// NewParallel makes n workers that report to obs. With Observer.Step there is one.
+// NewParallel makes n workers that report to obs. With Observer.Step or Config.Forget
+// there is one.
 func NewParallel(cfg Config, n int, obs Observer) *Parallel {
 	p := &Parallel{obs: obs}
-	if n < 1 || obs.Step != nil {
+	if n < 1 || obs.Step != nil || cfg.Forget > 0 {
 		n = 1
 	}
 	if n == 1 {

@@ -114,17 +114,14 @@ func (p *parcels) drop(r ref) {
 	}
 }
 
-// parcel returns one from the cells at the hand on. There has to be one.
-func (t *table) parcel(hand *uint64) ref {
+// next returns one from the hand on: by where it lies, not by where the table has it, for
+// that hangs on the seed of the hash. There has to be one.
+func (p *parcels) next(hand *uint32) ref {
 	for {
-		part, i := *hand>>32%tableParts, uint32(*hand)
-		if cells := t.parts[part].cells; int(i) < len(cells) {
-			*hand++
-			if r := cells[i].slot; r&kindMask == kindParcel {
-				return r
-			}
-		} else {
-			*hand = (part + 1) << 32
+		i := *hand % p.n
+		*hand = i + 1
+		if p.pool.at(i).next&chunkHead != 0 {
+			return kindParcel | (i + 1)
 		}
 	}
 }

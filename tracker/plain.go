@@ -15,7 +15,7 @@ func (c *Conn) plain(k *sink, s *capture.Segment, x, y uint8) {
 	fin := s.Flags&capture.FIN != 0
 	end := seq.Add(s.SeqLen())
 
-	if !c.ackValid(ye, ack) || xe.sp.HasISS && seq.Less(xe.sp.ISS) {
+	if !c.ackValid(ye, ack) || xe.sp.HasISS && xe.sp.BeforeISS(seq) {
 		// Of an earlier life, or a challenge ACK that names one: it knows
 		// nothing of a SYN that was doubted.
 		if xe.is(oldSyn) && c.cutBelow(k, x, SynSent, RuleSynOldRefused) {

@@ -128,7 +128,10 @@ func (t *Tracker) advance(now int64) {
 	}
 	t.alarms.turn(now, t.dueOf)
 	q := &t.alarms.now
-	for {
+	for rung := 1; ; rung++ {
+		if rung%(1<<foldSpare) == 0 {
+			t.makeRoom() // what rings may take more room than it did
+		}
 		rings := len(*q) > 0 && (*q)[0].due <= now
 		if t.brood.due <= now && (!rings || t.brood.before(&(*q)[0])) {
 			t.runOut()

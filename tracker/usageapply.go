@@ -94,7 +94,7 @@ func (u *Usage) first(n int) (first *source) {
 		}
 		switch {
 		case first == nil || s.clock < p || s.clock == p && place < q,
-			s.clock == p && place == q && g.name < first.log.gains[first.next].name:
+			s.clock == p && place == q && (g.time < first.log.gains[first.next].time || g.time == first.log.gains[first.next].time && g.name < first.log.gains[first.next].name):
 			first, p, q = s, s.clock, place
 		}
 	}

@@ -193,8 +193,15 @@ func (j *journal) write(h *heldBrief, m *moment, bits counted, kind standing, fr
 	if bits == 0 {
 		return
 	}
-	if m.time < j.clock && j.logged < j.clock {
-		j.log.gains = append(j.log.gains, gain{time: j.clock})
+	at := j.clock
+	// A timer that was overdue when it was set, for time ran backwards, runs out when the
+	// clock goes on: behind all that came until then.
+	if m.timer != 0 && m.time <= at {
+		at++
+	}
+	if m.time < at && j.logged < at {
+		j.log.gains = append(j.log.gains, gain{time: at})
+		j.logged = at
 	}
 	j.logged = max(j.logged, j.clock, m.time)
 	n := len(j.log.gains)

@@ -34,6 +34,9 @@ func someTraffic(seed uint64, conns int) []capture.Segment {
 		if r.IntN(20) == 0 {
 			s.Time -= r.Int64N(200 * ms)
 		}
+		if seed%2 == 1 && r.IntN(40) == 0 { // behind what timers wait for
+			s.Time -= r.Int64N(8 * second)
+		}
 		if (s.Key.LoPort+s.Key.HiPort)%3 == 0 { // some of it is IPv6
 			s.Key.V6 = true
 		}
@@ -264,5 +267,34 @@ func TestUsageRenames(t *testing.T) {
 	p := u.peak(&g)
 	if got := fmt.Sprint(p.Max, p.Samples()); got != "3 [{20 3 0 0} {40 0 0 0}]" {
 		t.Error(got)
+	}
+}
+
+// A timer that time ran back behind is overdue when it is set: it runs out when the clock
+// goes on, whoever has it.
+func TestUsageOfOverdueTimers(t *testing.T) {
+	var want string
+	for _, workers := range []int{1, 2, 3, 5, 8} {
+		c := &crowd{p: NewParallel(DefaultConfig(), workers, Observer{Life: func(*Life) {}}), at: 1e18}
+		for _, back := range []int64{5 * second, second + 1, late(second), late(second) - 1} {
+			c.at += 20 * second
+			now := c.at
+			for i := range 64 {
+				c.at = now
+				c.say(i, 0, capture.SYN, 1, 0, 0)
+				c.at = now - back
+				c.say(100+i, 0, capture.SYN, 1, 0, 0)
+			}
+			c.at = now + second
+			c.say(900, 0, capture.SYN, 1, 0, 0)
+		}
+		c.flush()
+		got := tell(c.p.Usage())
+		if want == "" {
+			want = got
+		} else if got != want {
+			t.Errorf("%d workers:\n%s\nnot\n%s", workers, got, want)
+		}
+		c.p.Finish()
 	}
 }
