@@ -62,6 +62,9 @@ func (t *Tracker) foldDue(frame uint64) {
 	for i, a := range due {
 		if i%ahead == 0 {
 			t.fetch(due[i:min(i+ahead, len(due))])
+			if i%partItems == 0 && t.part != nil {
+				t.part()
+			}
 		}
 		t.instant.phase, t.instant.at, t.instant.id = folding, a.due, a.id
 		if a.ref&kindMask == kindSketch {

@@ -39,6 +39,7 @@ type worker struct {
 	in   chan *capture.Batch
 	out  chan *transcript
 	free chan *transcript
+	quit chan struct{} // closed where nobody tells any more
 	done chan struct{}
 }
 
@@ -66,8 +67,11 @@ func NewParallel(cfg Config, n int, obs Observer) *Parallel {
 	}
 	for i := range n {
 		w := &worker{Tracker: New(cfg, obs), in: make(chan *capture.Batch, InFlight), out: make(chan *transcript, InFlight),
-			free: make(chan *transcript, InFlight), done: make(chan struct{})}
+			free: make(chan *transcript, InFlight), quit: make(chan struct{}), done: make(chan struct{})}
 		w.shard(uint32(i), uint32(n), obs)
+		if n == 1 {
+			w.part = w.handOver
+		}
 		for range InFlight {
 			w.free <- new(transcript)
 		}
@@ -80,14 +84,45 @@ func NewParallel(cfg Config, n int, obs Observer) *Parallel {
 func (w *worker) run() {
 	defer close(w.done)
 	for b := range w.in {
-		j := <-w.free
-		j.reset()
-		w.log = j
+		w.take()
 		w.Process(b)
-		j.gains, w.usage.log = w.usage.log, j.gains
-		w.out <- j
+		w.log.last = true
+		w.give()
 	}
 }
+
+// take gets a transcript to write into.
+func (w *worker) take() {
+	select {
+	case w.log = <-w.free:
+		w.log.reset()
+	case <-w.quit:
+		w.log = new(transcript)
+	}
+}
+
+// give hands the transcript on to who tells.
+func (w *worker) give() {
+	j := w.log
+	j.gains, w.usage.log = w.usage.log, j.gains
+	select {
+	case w.out <- j:
+	case <-w.quit:
+	}
+}
+
+// handOver gives what is written down so far of the batch in hand, if it is much: all
+// timers of a flood may run out at once, and transcripts are no part of what lives may
+// take. It waits until an earlier one was told.
+func (w *worker) handOver() {
+	if len(w.log.items) >= partItems {
+		w.give()
+		w.take()
+	}
+}
+
+// partItems is how much is much. It is looked at after as many timers or folds again.
+const partItems = 2 * capture.BatchSize
 
 // Process hands a batch to the workers. It returns one that they are done with,
 // of which everything was told, or nil: b itself where there is one worker.
@@ -114,10 +149,19 @@ func (p *Parallel) Wait() *capture.Batch {
 	}
 	b := p.flight[0]
 	p.flight = slices.Delete(p.flight, 0, 1)
-	p.ready = p.ready[:0]
-	for _, w := range p.workers {
-		p.ready = append(p.ready, <-w.out)
+	for last := false; !last; {
+		p.ready = p.ready[:0]
+		for _, w := range p.workers {
+			p.ready = append(p.ready, <-w.out)
+		}
+		last = p.ready[0].last // others than one have no parts
+		p.told(b)
 	}
+	return b
+}
+
+// told tells what the transcripts at hand say of b, and gives them back.
+func (p *Parallel) told(b *capture.Batch) {
 	if p.teller == nil {
 		p.number()
 	}
@@ -132,7 +176,6 @@ func (p *Parallel) Wait() *capture.Batch {
 		p.ready[i].shed()
 		w.free <- p.ready[i]
 	}
-	return b
 }
 
 // Finish ends the capture, as Tracker.Finish does. All batches must have been
@@ -183,6 +226,7 @@ func (p *Parallel) Close() {
 	}
 	p.closed = true
 	for _, w := range p.workers {
+		close(w.quit)
 		close(w.in)
 	}
 }

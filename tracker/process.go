@@ -132,6 +132,9 @@ func (t *Tracker) advance(now int64) {
 		if rung%(1<<foldSpare) == 0 {
 			t.makeRoom() // what rings may take more room than it did
 		}
+		if rung%partItems == 0 && t.part != nil {
+			t.part()
+		}
 		rings := len(*q) > 0 && (*q)[0].due <= now
 		if t.brood.due <= now && (!rings || t.brood.before(&(*q)[0])) {
 			t.runOut()

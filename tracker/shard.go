@@ -19,6 +19,7 @@ type transcript struct {
 	events []Event
 	quotes []capture.Quote
 	gains  usageLog
+	last   bool // of the batch
 }
 
 // span is where a case's events and quotes begin.
@@ -29,6 +30,7 @@ func (j *transcript) reset() {
 	j.rung, j.silent, j.drawn, j.leaves = j.rung[:0], j.silent[:0], j.drawn[:0], j.leaves[:0]
 	j.cases, j.trails, j.events, j.quotes = j.cases[:0], j.trails[:0], j.events[:0], j.quotes[:0]
 	j.gains.empty()
+	j.last = false
 }
 
 const (

@@ -1,6 +1,7 @@
 package tracker
 
 import (
+	"slices"
 	"testing"
 
 	"tcpstate/capture"
@@ -68,4 +69,53 @@ func TestTranscriptsShedBursts(t *testing.T) {
 			p.Close()
 		}
 	}
+}
+
+// What runs out all at once in a batch is told in parts, and is the same.
+func TestTranscriptsHaveParts(t *testing.T) {
+	const syns = 100_000
+	follow := func(workers int, end bool) (told []uint64, most int) {
+		var c *crowd
+		most = 0
+		o := Observer{Trails: SignRst, Case: func(*Case) {}, Moved: func(State, State, int64) {}, SilentCase: func(*Silent) {}}
+		note := func(id, frame uint64) {
+			told = append(told, id, frame)
+			if workers == 2 {
+				most = max(most, len(c.p.ready[0].items))
+			}
+		}
+		o.Life = func(l *Life) { note(l.ID, l.LastFrame) }
+		o.SilentLife = func(s *Silent) { note(s.ID, s.Frame) }
+		c = &crowd{p: NewParallel(DefaultConfig(), workers, o), at: 1e18}
+		for i := range syns {
+			c.at += second / syns
+			c.say(i, 0, capture.SYN, 1, 0, 0)
+		}
+		c.at += 10 * second
+		c.say(syns, 0, capture.SYN, 1, 0, 0)
+		if !end { // nobody asks any more
+			c.p.Process(&c.b)
+			c.p.Close()
+			<-c.p.workers[0].done
+			return nil, 0
+		}
+		c.flush()
+		c.at += 100 * second
+		for i := range 2 * syns { // all are folded
+			c.at += ms / 1000
+			c.say(syns+1+i%7, 0, capture.ACK|capture.PSH, uint32(i), 1, 1)
+		}
+		c.flush()
+		c.p.Finish()
+		return told, most
+	}
+	want, _ := follow(1, true)
+	got, most := follow(2, true)
+	if len(want) < 2*syns || !slices.Equal(got, want) {
+		t.Errorf("%d are told of, not %d, or others", len(got)/2, len(want)/2)
+	}
+	if most > 4*partItems {
+		t.Errorf("a transcript had %d items", most)
+	}
+	follow(2, false)
 }

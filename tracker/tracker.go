@@ -59,6 +59,7 @@ type Tracker struct {
 	// Of one in a goroutine of its own (shard.go).
 	index, of uint32
 	log       *transcript // of the batch in hand
+	part      func()      // hands over what is in log so far, where that can be told by itself
 	instant   instant
 
 	first [sparseFrom]capture.Key // connections, until sparse is decided
