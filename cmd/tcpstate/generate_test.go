@@ -59,6 +59,22 @@ func spoken(text string) func() []byte {
 	}
 }
 
+// longDownload is a connection on which the client sends 3 GB, of which one segment in
+// 200 MB was captured: its numbers come to lie where they look older than its SYN.
+func longDownload() string {
+	var b strings.Builder
+	b.WriteString("0 > S 0\n0.1 < SA 0 1\n0.2 > A 1 1\n")
+	const step = 200_000_000
+	at, seq := 1, 1
+	for range 15 {
+		fmt.Fprintf(&b, "%d > PA %d 1 len=100\n%d.1 < A 1 %d\n", at, seq, at, seq+100)
+		at, seq = at+1, seq+step
+	}
+	seq -= step - 100
+	fmt.Fprintf(&b, "%d > FA %d 1\n%d.1 < A 1 %d\n%d.2 < FA 1 %d\n%d.3 > A %d 2\n", at, seq, at, seq+1, at, seq+1, at, seq+1)
+	return b.String()
+}
+
 // A recipe makes one capture of testdata/pcaps or testdata/damaged.
 type recipe struct {
 	file string
@@ -114,6 +130,8 @@ var recipes = []recipe{
 	{file: "sequence-wrap.pcap", make: func() []byte {
 		return pcapFile(layers.LinkTypeEthernet, wear(inEthernet, talk(alice, bob, [2]uint32{1<<32 - 50, 1<<32 - 1}, ordinary)))
 	}, want: asOrdinary},
+
+	{file: "long-download.pcap", make: func() []byte { return spoken(longDownload())() }, want: asOrdinary},
 
 	// Situations that the kernel's captures do not have.
 	{file: "deferred-accept.pcap", make: spoken(`
